@@ -1,0 +1,91 @@
+/**
+ * Generates everything that follows from the .proto files: TypeScript into the `src/gen` folders,
+ * and the descriptor images. Does nothing where nothing changed since the last time.
+ */
+import { createHash } from "node:crypto";
+import { existsSync, globSync, readFileSync } from "node:fs";
+import { copyFile, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { mustRun, root } from "./run.ts";
+
+const contractsGen = "packages/contracts/src/gen";
+const kitGen = "packages/kit/src/gen";
+const stampFile = `${contractsGen}/.stamp`;
+
+/** Brings all generated files up to date. Resolves to whether there was anything to do. */
+export async function generate(): Promise<boolean> {
+  const stamp = inputsHash();
+  const complete = existsSync(join(root, kitGen, "descriptor.ts"));
+  if (complete && (await readFile(join(root, stampFile), "utf8").catch(() => "")) === stamp) {
+    return false;
+  }
+
+  const scratch = join(root, "node_modules/.cache/generate");
+  await mkdir(scratch, { recursive: true });
+  // With comments, for tools; the image that services hold in memory goes without.
+  const image = join(scratch, "image.binpb");
+  await Promise.all([
+    mustRun("buf", ["generate"]),
+    mustRun("buf", ["generate", "--template", "packages/kit/buf.gen.yaml"]),
+    mustRun("buf", ["build", "proto", "-o", image]),
+  ]);
+  await Promise.all([
+    copyFile(image, join(root, contractsGen, "image.binpb")),
+    mustRun("buf", ["build", "proto", "--exclude-source-info", "-o", join(scratch, "c.binpb")]).then(
+      () => writeDescriptor(join(scratch, "c.binpb"), contractsGen, "the contract"),
+    ),
+    buildProtocolImage(scratch).then((file) =>
+      writeDescriptor(file, kitGen, "gRPC's own reflection and health services"),
+    ),
+  ]);
+  await rm(scratch, { recursive: true });
+  await writeFile(join(root, stampFile), stamp);
+  return true;
+}
+
+/** Builds one image of the services that every server has besides its own. */
+async function buildProtocolImage(scratch: string): Promise<string> {
+  const parts = [
+    { input: "node_modules/@grpc/reflection/build/proto", path: ["--path", "node_modules/@grpc/reflection/build/proto/grpc"] },
+    { input: "node_modules/grpc-health-check/proto", path: [] },
+  ];
+  const files = await Promise.all(
+    parts.map(async ({ input, path }, index) => {
+      const out = join(scratch, `k${index}.binpb`);
+      await mustRun("buf", ["build", input, ...path, "--exclude-source-info", "-o", out]);
+      return readFile(out);
+    }),
+  );
+  const merged = join(scratch, "k.binpb");
+  // Concatenated messages of one type are that type merged (protobuf encoding specification).
+  await writeFile(merged, Buffer.concat(files));
+  return merged;
+}
+
+/** Writes an image as a module, so that it survives bundling and both module systems. */
+async function writeDescriptor(image: string, folder: string, of: string): Promise<void> {
+  const base64 = (await readFile(image)).toString("base64");
+  await writeFile(
+    join(root, folder, "descriptor.ts"),
+    `/** The google.protobuf.FileDescriptorSet of ${of}, encoded, its imports included, without comments. */
+export const descriptorSet: Uint8Array = Buffer.from(
+  "${base64}",
+  "base64",
+);
+`,
+  );
+}
+
+function inputsHash(): string {
+  const hash = createHash("sha256");
+  const inputs = [
+    ...globSync("proto/**/*.proto", { cwd: root }).sort(),
+    ...["buf.yaml", "buf.gen.yaml", "packages/kit/buf.gen.yaml", "pnpm-lock.yaml"],
+    "scripts/generate.ts",
+  ];
+  for (const file of inputs) hash.update(file).update(readFileSync(join(root, file)));
+  return hash.digest("hex");
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) await generate();
