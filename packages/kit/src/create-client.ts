@@ -1,0 +1,178 @@
+import {
+  Channel,
+  type ChannelCredentials,
+  type ChannelOptions,
+  credentials as grpcCredentials,
+  type Metadata,
+} from "@grpc/grpc-js";
+import { ClientCall, type Inputs, type MethodCaller } from "./client-call.ts";
+import {
+  encoderOf,
+  kindOf,
+  type MethodDefinition,
+  type MethodKind,
+  pathOf,
+  type RequestOf,
+  type ResponseOf,
+  type ServiceDefinition,
+} from "./definition.ts";
+import { defaultMaxMessageBytes } from "./limits.ts";
+
+/** How long a call that answers with one message may take where nothing else is set, in milliseconds. */
+export const defaultTimeoutMs = 15_000;
+
+/** What one call can be told besides its messages. */
+export interface CallOptions {
+  /** When to give up. It wins over `timeoutMs`. */
+  readonly deadline?: Date;
+  /** After how many milliseconds to give up; Infinity for never. */
+  readonly timeoutMs?: number;
+  /** Cancels the call when it is aborted. */
+  readonly signal?: AbortSignal;
+  /** What to send along; nothing by default. */
+  readonly metadata?: Metadata;
+  /** Gets the metadata that come before the first message. */
+  readonly onHeader?: (header: Metadata) => void;
+  /** Gets the metadata that come after the last message, whatever the call's status. */
+  readonly onTrailer?: (trailer: Metadata) => void;
+}
+
+/** A message to send: fields that are left out have their defaults. */
+export type MessageInput<T> = T extends Uint8Array | Date | string | number | boolean | bigint
+  ? T
+  : T extends readonly (infer E)[]
+    ? readonly MessageInput<E>[]
+    : T extends { readonly $case: infer C; readonly value: infer V }
+      ? { readonly $case: C; readonly value: MessageInput<V> }
+      : T extends object
+        ? { readonly [K in keyof T]?: MessageInput<T[K]> | undefined }
+        : T;
+
+/** Messages to send, as they come: an array will do, so will a generator. */
+export type MessageInputs<T> = AsyncIterable<MessageInput<T>> | Iterable<MessageInput<T>>;
+
+/**
+ * The function that calls one method: its shape follows from how many messages go each way. A call
+ * that fails throws an `RpcError`. To leave the loop over a stream cancels its call.
+ */
+export type ClientMethod<M extends MethodDefinition> = M extends { readonly requestStream: true }
+  ? M extends { readonly responseStream: true }
+    ? (
+        requests: MessageInputs<RequestOf<M>>,
+        options?: CallOptions,
+      ) => AsyncIterableIterator<ResponseOf<M>, undefined>
+    : (requests: MessageInputs<RequestOf<M>>, options?: CallOptions) => Promise<ResponseOf<M>>
+  : M extends { readonly responseStream: true }
+    ? (
+        request: MessageInput<RequestOf<M>>,
+        options?: CallOptions,
+      ) => AsyncIterableIterator<ResponseOf<M>, undefined>
+    : (request: MessageInput<RequestOf<M>>, options?: CallOptions) => Promise<ResponseOf<M>>;
+
+/** One function for each method of a service. */
+export type Client<D extends ServiceDefinition> = {
+  readonly [K in keyof D["methods"]]: ClientMethod<D["methods"][K]>;
+};
+
+/**
+ * How many bytes of one call's requests are kept for a retry: 64 KiB. A call that sends more is not
+ * retried. grpc-js's own 1 MiB makes long streams of small requests slow: once that is full, it copies
+ * the list of all that is kept for each message that follows.
+ */
+const retryBufferBytes = 64 * 1024;
+
+/** Where a channel leads, and how. */
+export interface ChannelSettings {
+  /** What to connect to: `dns:///product-service:50051`, or `127.0.0.1:50051`. */
+  readonly target: string;
+  /** How connections are secured; plaintext by default. */
+  readonly credentials?: ChannelCredentials;
+  /** The largest answer that is accepted, in bytes; 10 MiB by default. */
+  readonly maxReceiveMessageBytes?: number;
+  /** The largest request that is sent, in bytes; 10 MiB by default. */
+  readonly maxSendMessageBytes?: number;
+  /** grpc-js's own options; they win over those above. */
+  readonly channelOptions?: ChannelOptions;
+}
+
+/** What a client is made of. */
+export interface ClientOptions {
+  /** What carries the calls, from {@link createChannel}; several clients can share one. */
+  readonly channel: Channel;
+  /**
+   * How long a call may take in milliseconds, where the call itself does not say; 15,000 by default
+   * for methods that answer with one message, and no limit for streams of answers.
+   */
+  readonly timeoutMs?: number;
+  /** The full name to call the service by; the contract's by default. */
+  readonly serviceName?: string;
+}
+
+/** Opens a channel: it connects when its first call is made, and again whenever it has to. */
+export function createChannel(settings: ChannelSettings): Channel {
+  const {
+    target,
+    credentials = grpcCredentials.createInsecure(),
+    maxReceiveMessageBytes = defaultMaxMessageBytes,
+    maxSendMessageBytes = defaultMaxMessageBytes,
+    channelOptions,
+  } = settings;
+  return new Channel(target, credentials, {
+    "grpc.max_receive_message_length": maxReceiveMessageBytes,
+    "grpc.max_send_message_length": maxSendMessageBytes,
+    "grpc.per_rpc_retry_buffer_size": retryBufferBytes,
+    // It keeps a record of each connection and call that nobody reads here.
+    "grpc.enable_channelz": 0,
+    ...channelOptions,
+  });
+}
+
+/** Makes a client whose functions are typed by the definition that the contract generates. */
+export function createClient<D extends ServiceDefinition>(
+  definition: D,
+  { channel, timeoutMs, serviceName = definition.fullName }: ClientOptions,
+): Client<D> {
+  const methods = Object.entries(definition.methods).map(([key, method]) => {
+    const { requestType, responseType } = method;
+    const encode = encoderOf(requestType);
+    const caller: MethodCaller = {
+      channel,
+      path: pathOf(serviceName, method),
+      timeoutMs: timeoutMs ?? (method.responseStream ? Infinity : defaultTimeoutMs),
+      // ClientMethod has checked it; the generated type asks for more than TypeScript can follow here.
+      encode: (input) => encode(requestType.fromPartial(input as never)),
+      decode: (bytes) => responseType.decode(bytes),
+    };
+    return [key, callers[kindOf(method)](caller)] as const;
+  });
+  // The table holds a function of the right kind for each method, which a mapped type cannot express.
+  return Object.fromEntries(methods) as Client<D>;
+}
+
+type UntypedMethod = (input: never, options?: CallOptions) => unknown;
+
+/** Makes the function that calls a method. */
+const callers: Readonly<Record<MethodKind, (caller: MethodCaller) => UntypedMethod>> = {
+  unary: (caller) => (request: unknown, options?: CallOptions) => {
+    const call = new ClientCall(caller, options);
+    return call.receiveOne(() => {
+      call.sendOne(request);
+    });
+  },
+  clientStream: (caller) => (requests: Inputs, options?: CallOptions) => {
+    const call = new ClientCall(caller, options);
+    return call.receiveOne(() => void call.sendAll(requests));
+  },
+  serverStream: (caller) => (request: unknown, options?: CallOptions) => {
+    const call = new ClientCall(caller, options);
+    const answers = call.receiveMany();
+    call.sendOne(request);
+    return answers;
+  },
+  bidi: (caller) => (requests: Inputs, options?: CallOptions) => {
+    const call = new ClientCall(caller, options);
+    const answers = call.receiveMany();
+    void call.sendAll(requests);
+    return answers;
+  },
+};

@@ -1,0 +1,104 @@
+/** How many messages a queue holds before it asks its source to pause: as many as Node's object streams. */
+const window = 16;
+
+/** What a queue asks of whatever fills it. */
+export interface QueueSource {
+  /** The queue has room again. */
+  resume(): void;
+  /** The reader has left before the end. */
+  stop(): void;
+}
+
+/** Messages on their way from callbacks to one reader, bounded by pausing their source. */
+export class MessageQueue<T> implements AsyncIterableIterator<T, undefined> {
+  readonly #source: QueueSource;
+  #results: IteratorYieldResult<T>[] = [];
+  #head = 0;
+  #waiting: PromiseWithResolvers<IteratorResult<T, undefined>> | undefined;
+  #paused = false;
+  #finished = false;
+  #failure: { readonly error: unknown } | undefined;
+
+  constructor(source: QueueSource) {
+    this.#source = source;
+  }
+
+  /** Adds a message. Answers false when no more should come until the source is resumed. */
+  push(message: T): boolean {
+    if (this.#finished) return true;
+    const result: IteratorYieldResult<T> = { done: false, value: message };
+    if (this.#waiting !== undefined) {
+      this.#waiting.resolve(result);
+      this.#waiting = undefined;
+      return true;
+    }
+    this.#results.push(result);
+    this.#paused = this.#results.length - this.#head >= window;
+    return !this.#paused;
+  }
+
+  /** No more messages follow. */
+  end(): void {
+    if (this.#finished) return;
+    this.#finished = true;
+    this.#waiting?.resolve({ done: true, value: undefined });
+    this.#waiting = undefined;
+  }
+
+  /** Nothing more follows: the reader gets the messages that are here already, then the error. */
+  fail(error: unknown): void {
+    if (this.#finished) return;
+    this.#finished = true;
+    if (this.#waiting === undefined) this.#failure = { error };
+    this.#waiting?.reject(error);
+    this.#waiting = undefined;
+  }
+
+  /** The next message, as soon as there is one. To be awaited before it is called again. */
+  next(): Promise<IteratorResult<T, undefined>> {
+    const result = this.#results[this.#head];
+    if (result !== undefined) {
+      this.#advance();
+      return Promise.resolve(result);
+    }
+    if (this.#failure !== undefined) {
+      const { error } = this.#failure;
+      this.#failure = undefined;
+      return Promise.reject(error);
+    }
+    if (this.#finished) return Promise.resolve({ done: true, value: undefined });
+    if (this.#waiting !== undefined) {
+      return Promise.reject(new Error("next() was called again before its promise was settled"));
+    }
+    this.#waiting = Promise.withResolvers();
+    return this.#waiting.promise;
+  }
+
+  /** The reader leaves: the rest is dropped, and the source told to stop. */
+  return(): Promise<IteratorResult<T, undefined>> {
+    const early = !this.#finished;
+    this.end();
+    this.#results = [];
+    this.#head = 0;
+    this.#failure = undefined;
+    if (early) this.#source.stop();
+    return Promise.resolve({ done: true, value: undefined });
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  #advance(): void {
+    this.#head += 1;
+    const left = this.#results.length - this.#head;
+    if (left === 0) {
+      this.#results = [];
+      this.#head = 0;
+    }
+    if (this.#paused && left <= window / 2) {
+      this.#paused = false;
+      if (!this.#finished) this.#source.resume();
+    }
+  }
+}

@@ -1,0 +1,92 @@
+import { Metadata } from "@grpc/grpc-js";
+import { Code, codeName } from "./code.ts";
+import { decodeDetails, encodeStatus, type ErrorDetail } from "./error-details.ts";
+
+const detailsKey = "grpc-status-details-bin";
+
+/** One thing that is wrong with a request: the path of the field, and what it should be. */
+export interface Violation {
+  /** The field's path in the request, in the .proto file's names: `upsert.name`, `requests[3].email`. */
+  readonly field: string;
+  /** What is wrong, as a phrase that can follow the path: `must not be empty`. */
+  readonly description: string;
+}
+
+/** What an {@link RpcError} is made of besides its code and text. */
+export interface RpcErrorOptions {
+  /** Rich details; none by default. */
+  readonly details?: readonly ErrorDetail[];
+  /** Trailers that go with the status; none by default. */
+  readonly metadata?: Metadata;
+  /** What caused it: for the log, never for the peer. */
+  readonly cause?: unknown;
+}
+
+/** A status other than OK, in a handler as in a client: what a call failed with. */
+export class RpcError extends Error {
+  static {
+    RpcError.prototype.name = "RpcError";
+  }
+
+  /** The status code. */
+  readonly code: Code;
+  /** The status' text, without the code's name that `message` starts with. */
+  readonly text: string;
+  /** The rich details (https://google.aip.dev/193), decoded. */
+  readonly details: readonly ErrorDetail[];
+  /** The trailers that came, or go, with the status. */
+  readonly metadata: Metadata | undefined;
+
+  constructor(code: Code, text: string, options: RpcErrorOptions = {}) {
+    super(`${codeName(code)}: ${text}`, { cause: options.cause });
+    this.code = code;
+    this.text = text;
+    this.details = options.details ?? [];
+    this.metadata = options.metadata;
+  }
+
+  /** An INVALID_ARGUMENT that names each field which is wrong, in its text and as google.rpc.BadRequest. */
+  static invalidArgument(violations: readonly Violation[]): RpcError {
+    const named = violations.slice(0, 3).map(({ field, description }) => `${field}: ${description}`);
+    const more = violations.length - named.length;
+    const text = named.join("; ") + (more > 0 ? `; and ${more} more` : "");
+    const fieldViolations = violations.map(({ field, description }) => ({
+      field,
+      description,
+      reason: "",
+      localizedMessage: undefined,
+    }));
+    return new RpcError(Code.INVALID_ARGUMENT, text, {
+      details: [{ type: "BadRequest", value: { fieldViolations } }],
+    });
+  }
+
+  /** The status that a peer sent, with its details. */
+  static fromStatus(status: { code: Code; details: string; metadata: Metadata }): RpcError {
+    const [encoded] = status.metadata.get(detailsKey);
+    return new RpcError(status.code, status.details, {
+      details: typeof encoded === "object" ? decodeDetails(encoded) : [],
+      metadata: status.metadata,
+    });
+  }
+
+  /** The fields that the peer found wrong; none unless the details have a google.rpc.BadRequest. */
+  get violations(): readonly Violation[] {
+    return this.details.find((detail) => detail.type === "BadRequest")?.value.fieldViolations ?? [];
+  }
+
+  /** Why, as a constant of the service's (google.rpc.ErrorInfo); undefined where none was given. */
+  get reason(): string | undefined {
+    return this.details.find((detail) => detail.type === "ErrorInfo")?.value.reason;
+  }
+
+  /** The trailers to send: those of the call and of the error, and the details. */
+  toMetadata(trailer?: Metadata): Metadata {
+    const metadata = trailer?.clone() ?? new Metadata();
+    if (this.metadata !== undefined) metadata.merge(this.metadata);
+    if (this.details.length > 0) {
+      metadata.set(detailsKey, encodeStatus(this.code, this.text, this.details));
+    }
+    return metadata;
+  }
+}

@@ -1,0 +1,180 @@
+import { type ChannelOptions, Server, ServerCredentials } from "@grpc/grpc-js";
+import { HealthImplementation } from "grpc-health-check";
+import { encoderOf, kindOf, pathOf } from "./definition.ts";
+import { createErrorBoundary } from "./error-boundary.ts";
+import { descriptorSet as protocolDescriptorSet } from "./gen/descriptor.ts";
+import type { Service } from "./implement.ts";
+import { defaultMaxMessageBytes } from "./limits.ts";
+import { LiveCalls } from "./live-calls.ts";
+import { createLogger, type Logger } from "./logger.ts";
+import { reflectionService } from "./reflection.ts";
+import { serverMethods, type UntypedHandler } from "./server-method.ts";
+import { drain } from "./shutdown.ts";
+
+/** How long a shutdown waits for calls where nothing else is set, in milliseconds. */
+export const defaultGraceMs = 10_000;
+
+/** What a server is made of. */
+export interface ServeOptions {
+  /** What the server answers, from {@link implement}. */
+  readonly services: readonly Service[];
+  /** The address to listen on; `127.0.0.1`, which other machines do not reach, by default. */
+  readonly host?: string;
+  /** The port to listen on; 0, which takes a free one, by default. */
+  readonly port?: number;
+  /** How connections are secured; plaintext by default. */
+  readonly credentials?: ServerCredentials;
+  /** Encoded google.protobuf.FileDescriptorSets to answer reflection from; no reflection by default. */
+  readonly descriptorSets?: readonly Uint8Array[];
+  /** The largest request that is accepted, in bytes; 10 MiB by default. */
+  readonly maxReceiveMessageBytes?: number;
+  /** The largest answer that is sent, in bytes; 10 MiB by default. */
+  readonly maxSendMessageBytes?: number;
+  /** How long a shutdown waits for calls before it cuts them off, in milliseconds; 10,000 by default. */
+  readonly graceMs?: number;
+  /**
+   * Whether SIGTERM and SIGINT shut the server down, after which the process ends by itself unless
+   * something else keeps it; true by default. A second signal ends the process at once.
+   */
+  readonly signals?: boolean;
+  /** What to close when the last call is over, such as a database. */
+  readonly onClosed?: () => Promise<void> | void;
+  /** Where to log; a logger of its own on the standard output by default. */
+  readonly logger?: Logger;
+  /** grpc-js's own options; they win over those above. */
+  readonly channelOptions?: ChannelOptions;
+}
+
+/** A server that is listening. */
+export interface RunningServer {
+  /** The port it listens on. */
+  readonly port: number;
+  /** What a client on this machine connects to: `127.0.0.1:50051`. */
+  readonly target: string;
+  /** Resolves once the server is shut down and everything is closed. */
+  readonly closed: Promise<void>;
+  /** Shuts down: lets calls finish within the grace, ends streams, closes. Resolves with `closed`. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts a server with its services, health and reflection.
+ *
+ * Throws where the address cannot be bound, or where two services answer to one name.
+ */
+export async function serve(options: ServeOptions): Promise<RunningServer> {
+  const {
+    services,
+    host = "127.0.0.1",
+    port = 0,
+    credentials = ServerCredentials.createInsecure(),
+    descriptorSets,
+    maxReceiveMessageBytes = defaultMaxMessageBytes,
+    maxSendMessageBytes = defaultMaxMessageBytes,
+    graceMs = defaultGraceMs,
+    signals = true,
+    onClosed,
+    logger = createLogger({ name: "grpc" }),
+    channelOptions,
+  } = options;
+
+  const server = new Server({
+    "grpc.max_receive_message_length": maxReceiveMessageBytes,
+    "grpc.max_send_message_length": maxSendMessageBytes,
+    // It keeps a record of each connection and call that nobody reads here.
+    "grpc.enable_channelz": 0,
+    ...channelOptions,
+  });
+  const live = new LiveCalls();
+  const names = services.map(({ definition }) => definition.fullName);
+  for (const service of services) register(server, service, live, logger);
+  if (descriptorSets !== undefined) {
+    const listed = [...names, "grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection"];
+    const reflection = reflectionService([...descriptorSets, protocolDescriptorSet], listed);
+    register(server, reflection, live, logger);
+  }
+  const health = new HealthImplementation();
+  health.addToServer(server);
+
+  const address = host.includes(":") ? `[${host}]` : host;
+  const boundPort = await bind(server, `${address}:${port}`, credentials);
+  const setHealth = (status: "SERVING" | "NOT_SERVING"): void => {
+    for (const name of ["", ...names]) health.setStatus(name, status);
+  };
+  setHealth("SERVING");
+  logger.info({ host, port: boundPort, services: names }, "serving");
+
+  const closed = Promise.withResolvers<void>();
+  let closing = false;
+  const close = (): Promise<void> => {
+    if (!closing) {
+      closing = true;
+      setHealth("NOT_SERVING");
+      drain(server, live, graceMs, logger)
+        .then(() => onClosed?.())
+        .then(closed.resolve, closed.reject);
+    }
+    return closed.promise;
+  };
+  if (signals) closeOnSignal(close, closed.promise, logger);
+  const reachable = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "[::1]" : address;
+  return { port: boundPort, target: `${reachable}:${boundPort}`, closed: closed.promise, close };
+}
+
+/** Registers a service's methods under its own name and its aliases, composed once for all of them. */
+function register(server: Server, service: Service, live: LiveCalls, logger: Logger): void {
+  const { definition, handlers, aliases, toRpcError } = service;
+  const boundary = createErrorBoundary(toRpcError, logger);
+  for (const [key, method] of Object.entries(definition.methods)) {
+    const handler = handlers[key];
+    if (!isHandler(handler)) throw new TypeError(`${definition.fullName} has no handler ${key}`);
+    const kind = kindOf(method);
+    const path = pathOf(definition.fullName, method);
+    const answer = serverMethods[kind]({ path, handler: handler.bind(handlers), boundary, live });
+    const encode = encoderOf(method.responseType);
+    const serialize = (message: unknown): Buffer => {
+      try {
+        return encode(message);
+      } catch (error) {
+        // grpc-js answers INTERNAL and tells nobody.
+        logger.error({ path, err: error }, "the handler's answer cannot be encoded");
+        throw error;
+      }
+    };
+    const deserialize = (bytes: Buffer): unknown => method.requestType.decode(bytes);
+    for (const name of [definition.fullName, ...aliases]) {
+      const added = server.register(pathOf(name, method), answer, serialize, deserialize, kind);
+      if (!added) throw new Error(`${pathOf(name, method)} is answered by two services`);
+    }
+  }
+}
+
+function isHandler(value: unknown): value is UntypedHandler {
+  return typeof value === "function";
+}
+
+function bind(server: Server, address: string, credentials: ServerCredentials): Promise<number> {
+  const { promise, resolve, reject } = Promise.withResolvers<number>();
+  server.bindAsync(address, credentials, (error, port) => {
+    if (error === null) resolve(port);
+    else reject(new Error(`cannot listen on ${address}: ${error.message}`, { cause: error }));
+  });
+  return promise;
+}
+
+function closeOnSignal(close: () => Promise<void>, closed: Promise<void>, logger: Logger): void {
+  const onSignal = (signal: NodeJS.Signals): void => {
+    // From now on a second signal has its usual effect, which is to end the process.
+    for (const each of ["SIGTERM", "SIGINT"] as const) process.off(each, onSignal);
+    logger.info({ signal }, "shutting down");
+    close().catch((error: unknown) => {
+      logger.fatal({ err: error }, "shutdown failed");
+      process.exitCode = 1;
+    });
+  };
+  for (const each of ["SIGTERM", "SIGINT"] as const) process.on(each, onSignal);
+  const forget = (): void => {
+    for (const each of ["SIGTERM", "SIGINT"] as const) process.off(each, onSignal);
+  };
+  closed.then(forget, forget);
+}

@@ -1,0 +1,50 @@
+import type { Server } from "@grpc/grpc-js";
+import { Code } from "./code.ts";
+import type { LiveCalls } from "./live-calls.ts";
+import type { Logger } from "./logger.ts";
+import { RpcError } from "./rpc-error.ts";
+
+/** Of the grace: how much open streams may use to finish by themselves. */
+const streamShare = 0.5;
+
+/** How long the last bytes of the last answers get to leave once all calls are over, in milliseconds. */
+const flushMs = 250;
+
+/**
+ * Stops accepting, lets calls finish, ends the streams that are open after half of the grace with
+ * UNAVAILABLE, and closes every connection at the latest when the grace is over. grpc-js's own
+ * `tryShutdown` alone waits for ever on an open stream, a silent connection or half a request.
+ */
+export async function drain(
+  server: Server,
+  live: LiveCalls,
+  graceMs: number,
+  logger: Logger,
+): Promise<void> {
+  const { promise: allClosed, resolve } = Promise.withResolvers<void>();
+  server.tryShutdown(() => {
+    resolve();
+  });
+  const idle = live.idle();
+  if ((await within(graceMs * streamShare, idle)) === "late") {
+    live.endStreams(new RpcError(Code.UNAVAILABLE, "the server is shutting down"));
+    if ((await within(graceMs * (1 - streamShare), idle)) === "late") {
+      logger.warn({ graceMs }, "the grace is over: cutting off the calls that are left");
+    }
+  }
+  await within(Math.min(flushMs, graceMs), allClosed);
+  server.forceShutdown();
+}
+
+/** Waits for a promise, but no longer than that. */
+async function within(ms: number, done: Promise<void>): Promise<"done" | "late"> {
+  const { promise, resolve } = Promise.withResolvers<"late">();
+  const timer = setTimeout(() => {
+    resolve("late");
+  }, ms);
+  try {
+    return await Promise.race([done.then(() => "done" as const), promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
