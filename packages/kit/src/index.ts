@@ -1,3 +1,4 @@
+export { batches } from "./batches.ts";
 export { CallContext } from "./call-context.ts";
 export { Code, codeName } from "./code.ts";
 export type {
@@ -8,6 +9,13 @@ export type {
   ServiceDefinition,
 } from "./definition.ts";
 export type { DetailMessages, DetailName, ErrorDetail } from "./error-details.ts";
+export {
+  EnvironmentError,
+  portVariable,
+  readEnvironment,
+  type ServerConfig,
+  serverEnvironment,
+} from "./environment.ts";
 export {
   type Handler,
   type Handlers,
@@ -25,4 +33,5 @@ export {
   logLevels,
 } from "./logger.ts";
 export { RpcError, type RpcErrorOptions, type Violation } from "./rpc-error.ts";
-export { defaultGraceMs, type RunningServer, serve, type ServeOptions } from "./serve.ts";
+export { runMain, type RunMainOptions } from "./run-main.ts";
+export { defaultGraceMs, ListenError, type RunningServer, serve, type ServeOptions } from "./serve.ts";

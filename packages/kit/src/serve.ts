@@ -57,10 +57,17 @@ export interface RunningServer {
   close(): Promise<void>;
 }
 
+/** The address cannot be listened on: another process has the port, or it is no address of this machine. */
+export class ListenError extends Error {
+  static {
+    ListenError.prototype.name = "ListenError";
+  }
+}
+
 /**
  * Starts a server with its services, health and reflection.
  *
- * Throws where the address cannot be bound, or where two services answer to one name.
+ * Throws a {@link ListenError} where the address cannot be bound, and an error where two services answer to one name.
  */
 export async function serve(options: ServeOptions): Promise<RunningServer> {
   const {
@@ -157,7 +164,7 @@ function bind(server: Server, address: string, credentials: ServerCredentials): 
   const { promise, resolve, reject } = Promise.withResolvers<number>();
   server.bindAsync(address, credentials, (error, port) => {
     if (error === null) resolve(port);
-    else reject(new Error(`cannot listen on ${address}: ${error.message}`, { cause: error }));
+    else reject(new ListenError(`cannot listen on ${address}: ${error.message}`, { cause: error }));
   });
   return promise;
 }

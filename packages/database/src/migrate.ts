@@ -1,0 +1,29 @@
+import { Kysely, PostgresDialect } from "kysely";
+import { type Migration, Migrator } from "kysely/migration";
+import type { Database } from "./database.ts";
+
+/** The steps that make a database what the code expects, by name, in the order of their names. */
+export type Migrations = Readonly<Record<string, Migration>>;
+
+/**
+ * Brings a database up to date. Replicas that start at once do it one after the other, under a
+ * lock in the database; what is done already is not done again.
+ */
+export async function migrate({ pool }: Database, migrations: Migrations): Promise<void> {
+  const db = new Kysely<unknown>({ dialect: new PostgresDialect({ pool: sharedPool(pool) }) });
+  const migrator = new Migrator({
+    db,
+    provider: { getMigrations: () => Promise.resolve({ ...migrations }) },
+  });
+  const { error, results = [] } = await migrator.migrateToLatest();
+  if (error === undefined) return;
+  const failed = results.find(({ status }) => status === "Error")?.migrationName;
+  throw new Error(`the database cannot be migrated${failed === undefined ? "" : ` (${failed})`}`, {
+    cause: error,
+  });
+}
+
+/** The pool, for somebody who must not end it. */
+function sharedPool(pool: Database["pool"]) {
+  return { connect: () => pool.connect(), end: () => Promise.resolve(), options: pool.options };
+}

@@ -1,0 +1,27 @@
+import { inspect } from "node:util";
+import { EnvironmentError } from "./environment.ts";
+import { ListenError } from "./serve.ts";
+
+/** How a program's start is run. */
+export interface RunMainOptions {
+  /** Errors that an operator can do something about: they are shown without their stack. */
+  readonly operatorErrors?: readonly (abstract new (...args: never) => Error)[];
+}
+
+/**
+ * Runs the start of a program. Where it fails, the reason goes to the standard error and the process
+ * ends with 1. A wrong environment and an address that is taken are shown without their stack.
+ */
+export async function runMain(
+  start: () => Promise<unknown>,
+  { operatorErrors = [] }: RunMainOptions = {},
+): Promise<void> {
+  try {
+    await start();
+  } catch (error) {
+    const expected = [EnvironmentError, ListenError, ...operatorErrors];
+    const known = expected.find((type) => error instanceof type) !== undefined;
+    process.stderr.write(`${known && error instanceof Error ? error.message : inspect(error)}\n`);
+    process.exitCode = 1;
+  }
+}
