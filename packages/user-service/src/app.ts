@@ -1,0 +1,42 @@
+import { descriptorSet } from "@org/contracts/descriptor";
+import { openDatabase } from "@org/database";
+import { createLogger, type RunningServer, serve } from "@org/kit";
+import type { Config } from "./config.ts";
+import { Directory } from "./domain/directory.ts";
+import { createPageTokens } from "./handlers/page-token.ts";
+import { userHandlers } from "./handlers/user-handlers.ts";
+import { migrations } from "./store/migrations.ts";
+import { SqlUserStore } from "./store/sql-user-store.ts";
+
+const name = "user-service";
+
+export { type Config, readConfig } from "./config.ts";
+
+/** How the service runs besides its configuration. */
+export interface AppOptions {
+  /** Whether SIGTERM and SIGINT shut it down; true by default. */
+  readonly signals?: boolean;
+}
+
+/** Puts user-service together and starts it. */
+export async function startApp(config: Config, options: AppOptions = {}): Promise<RunningServer> {
+  const logger = createLogger({ name, level: config.LOG_LEVEL });
+  const database = await openDatabase({ name, config, migrations });
+  try {
+    const store = new SqlUserStore(database);
+    const directory = new Directory(store);
+    const pageTokens = createPageTokens(await store.pageTokenKey());
+    return await serve({
+      services: [userHandlers({ directory, pageTokens })],
+      host: config.GRPC_HOST,
+      port: config.GRPC_PORT,
+      descriptorSets: [descriptorSet],
+      logger,
+      onClosed: () => database.close(),
+      ...options,
+    });
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+}

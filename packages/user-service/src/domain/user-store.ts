@@ -1,0 +1,32 @@
+import type { User } from "./user.ts";
+
+/** By time of creation. */
+export type Order = "oldestFirst" | "newestFirst";
+
+/** A user to write, and what a repetition of its request is recognised by. */
+export interface Creation {
+  readonly user: User;
+  /** Of the request; undefined where it may not be repeated. */
+  readonly requestId: string | undefined;
+  /** Of the request's content: the same content has the same. */
+  readonly fingerprint: string;
+}
+
+/** Where users are kept. */
+export interface UserStore {
+  /** The user with that id. */
+  find(id: string): Promise<User | undefined>;
+  /** Users in an order, from the one after `afterId`, or from the first where it is undefined. */
+  page(
+    order: Order,
+    afterId: string | undefined,
+    limit: number,
+    signal: AbortSignal,
+  ): Promise<User[]>;
+  /**
+   * Writes users durably, all or none, and answers with them in their order: in place of one whose
+   * request was answered before, the user that was created then. Request ids are all different.
+   * Answers with the request id, and writes nothing, where one was used with another fingerprint.
+   */
+  create(creations: readonly Creation[]): Promise<User[] | { readonly reusedRequestId: string }>;
+}

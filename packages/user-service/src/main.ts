@@ -1,0 +1,8 @@
+import { DatabaseUnavailableError, DataDirInUseError } from "@org/database";
+import { runMain } from "@org/kit";
+import { startApp } from "./app.ts";
+import { readConfig } from "./config.ts";
+
+await runMain(() => startApp(readConfig()), {
+  operatorErrors: [DataDirInUseError, DatabaseUnavailableError],
+});
