@@ -1,5 +1,6 @@
 import { type ChannelOptions, Server, ServerCredentials } from "@grpc/grpc-js";
 import { HealthImplementation } from "grpc-health-check";
+import { coalesceStreams, sized } from "./coalescing-call.ts";
 import { encoderOf, kindOf, pathOf } from "./definition.ts";
 import { createErrorBoundary } from "./error-boundary.ts";
 import { descriptorSet as protocolDescriptorSet } from "./gen/descriptor.ts";
@@ -90,6 +91,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     "grpc.max_send_message_length": maxSendMessageBytes,
     // It keeps a record of each connection and call that nobody reads here.
     "grpc.enable_channelz": 0,
+    interceptors: [coalesceStreams],
     ...channelOptions,
   });
   const live = new LiveCalls();
@@ -139,7 +141,7 @@ function register(server: Server, service: Service, live: LiveCalls, logger: Log
     const path = pathOf(definition.fullName, method);
     const answer = serverMethods[kind]({ path, handler: handler.bind(handlers), boundary, live });
     const encode = encoderOf(method.responseType);
-    const serialize = (message: unknown): Buffer => {
+    const serialize = sized((message) => {
       try {
         return encode(message);
       } catch (error) {
@@ -147,7 +149,7 @@ function register(server: Server, service: Service, live: LiveCalls, logger: Log
         logger.error({ path, err: error }, "the handler's answer cannot be encoded");
         throw error;
       }
-    };
+    });
     const deserialize = (bytes: Buffer): unknown => method.requestType.decode(bytes);
     for (const name of [definition.fullName, ...aliases]) {
       const added = server.register(pathOf(name, method), answer, serialize, deserialize, kind);
