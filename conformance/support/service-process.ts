@@ -1,0 +1,127 @@
+import { execFileSync, spawn } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { root } from "./run-tool.ts";
+
+/** One line of a service's log. */
+export interface LogLine {
+  /** 30 is info, 40 warn, 50 error, 60 fatal. */
+  readonly level: number;
+  readonly msg: string;
+}
+
+/** How a process ended. */
+export interface Ending {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+/** A service in a process of its own, as production runs it. */
+export interface ServiceProcess extends AsyncDisposable {
+  readonly target: string;
+  /** Resolves once the process has ended, however it ended. */
+  readonly ended: Promise<Ending>;
+  /** What it has logged so far. */
+  readonly log: readonly LogLine[];
+  /** Resolves once it has logged that message. Rejects where it ends without. */
+  logged(msg: string): Promise<void>;
+  kill(signal: NodeJS.Signals): void;
+  /** Its memory at the moment, in bytes. */
+  residentBytes(): number;
+}
+
+/** Which service to start, and on what. */
+export interface ServiceProcessOptions {
+  readonly name: "product-service" | "user-service";
+  /** The folder of its embedded database; `memory://` keeps nothing. */
+  readonly dataDir: string;
+}
+
+/** Starts a service on a free port. Resolves once it serves; rejects, with what it printed, where it does not. */
+export async function startService(options: ServiceProcessOptions): Promise<ServiceProcess> {
+  const { name, dataDir } = options;
+  const child = spawn(process.execPath, [join(root, "packages", name, "src/main.ts")], {
+    env: {
+      ...process.env,
+      DATA_DIR: dataDir,
+      DATABASE_URL: "",
+      GRPC_HOST: "",
+      GRPC_PORT: "0",
+      LOG_LEVEL: "info",
+    },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const killAtExit = (): void => void child.kill("SIGKILL");
+  process.once("exit", killAtExit);
+
+  const log: LogLine[] = [];
+  let printed = "";
+  const waiting = new Map<string, PromiseWithResolvers<void>>();
+  const serving = Promise.withResolvers<number>();
+  createInterface({ input: child.stdout }).on("line", (text) => {
+    printed += `${text}\n`;
+    const line = parseLine(text);
+    if (line === undefined) return;
+    log.push(line);
+    if (line.port !== undefined) serving.resolve(line.port);
+    waiting.get(line.msg)?.resolve();
+  });
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    printed += text;
+  });
+  const ended = Promise.withResolvers<Ending>();
+  child.on("error", serving.reject);
+  child.on("close", (code, signal) => {
+    process.off("exit", killAtExit);
+    const error = new Error(`${name} ended (${signal ?? code ?? "?"}). It printed:\n${printed}`);
+    serving.reject(error);
+    for (const { reject } of waiting.values()) reject(error);
+    ended.resolve({ code, signal });
+  });
+
+  const port = await serving.promise;
+  return {
+    target: `127.0.0.1:${port}`,
+    ended: ended.promise,
+    log,
+    logged(msg) {
+      if (log.some((line) => line.msg === msg)) return Promise.resolve();
+      const entry = waiting.get(msg) ?? Promise.withResolvers<void>();
+      waiting.set(msg, entry);
+      return entry.promise;
+    },
+    kill: (signal) => void child.kill(signal),
+    residentBytes: () => residentBytes(child.pid ?? 0),
+    async [Symbol.asyncDispose]() {
+      child.kill("SIGKILL");
+      await ended.promise;
+    },
+  };
+}
+
+function parseLine(text: string): (LogLine & { readonly port: number | undefined }) | undefined {
+  let line: unknown;
+  try {
+    line = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  if (typeof line !== "object" || line === null || !("level" in line) || !("msg" in line)) {
+    return undefined;
+  }
+  const { level, msg } = line;
+  if (typeof level !== "number" || typeof msg !== "string") return undefined;
+  const port = "port" in line && typeof line.port === "number" ? line.port : undefined;
+  return { level, msg, port };
+}
+
+function residentBytes(pid: number): number {
+  const file = `/proc/${pid}/status`;
+  const text = existsSync(file)
+    ? /^VmRSS:\s*(\d+) kB$/m.exec(readFileSync(file, "utf8"))?.[1]
+    : execFileSync("ps", ["-o", "rss=", "-p", String(pid)], { encoding: "utf8" }).trim();
+  const kibibytes = Number(text);
+  if (!(kibibytes > 0)) throw new Error(`the memory of process ${pid} cannot be told`);
+  return kibibytes * 1024;
+}
