@@ -12,7 +12,7 @@ export interface ToolOptions {
   readonly cwd?: string;
   /** Variables added to this process's environment. */
   readonly env?: Readonly<Record<string, string>>;
-  /** Ends the program once the condition holds for what it has printed, for programs that do not end by themselves. */
+  /** For a program that does not end by itself: whether it has printed enough, and is stopped. */
   readonly until?: (stdout: string) => boolean;
 }
 
@@ -35,12 +35,14 @@ export function runTool(
   const child = spawn(command, args, {
     cwd,
     env: { ...process.env, PATH: `${bin}${delimiter}${process.env["PATH"] ?? ""}`, ...env },
+    // A group of their own, for whoever stops it: the program may stand behind a script that starts it.
+    detached: true,
   });
   let stdout = "";
   let stderr = "";
   child.stdout.setEncoding("utf8").on("data", (text: string) => {
     stdout += text;
-    if (until?.(stdout) === true) child.kill();
+    if (until?.(stdout) === true && child.pid !== undefined) process.kill(-child.pid);
   });
   child.stderr.setEncoding("utf8").on("data", (text: string) => {
     stderr += text;
