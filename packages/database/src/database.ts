@@ -43,11 +43,18 @@ export interface DatabaseParts {
   readonly release?: () => Promise<void>;
 }
 
+/** Clients whose connection has ended. */
+const lost = new WeakSet<pg.ClientBase>();
+
 /** Makes a database over a pool of connections. */
 export function createDatabase({ pool, cancelPool, release }: DatabaseParts): Database {
   for (const each of [pool, cancelPool]) {
-    // Without a listener, a server that goes away takes this process with it.
+    // Without listeners, a server that goes away takes this process with it: the pool listens to
+    // clients that are idle only, and also those that are in use emit it.
     each?.on("error", () => undefined);
+    each?.on("connect", (client) => {
+      client.on("error", () => lost.add(client));
+    });
   }
   return {
     pool,
@@ -55,15 +62,16 @@ export function createDatabase({ pool, cancelPool, release }: DatabaseParts): Da
       withClient(pool, (client) => run(client, statement, signal, cancelPool), signal),
     transaction: (work) =>
       withClient(pool, async (client) => {
-        await client.query("begin");
+        await send(client, { text: "begin" });
         try {
           const result = await work({
             query: (statement, signal) => run(client, statement, signal, cancelPool),
           });
-          await client.query("commit");
+          await commit(client);
           return result;
         } catch (error) {
-          await client.query("rollback");
+          // Where not even this works, the server rolls back what the lost connection left.
+          await send(client, { text: "rollback" }).catch(() => lost.add(client));
           throw error;
         }
       }),
@@ -85,16 +93,14 @@ async function withClient<T>(
   try {
     client = await pool.connect();
   } catch (cause) {
-    throw new DatabaseUnavailableError("the database cannot be reached", { cause });
+    throw new DatabaseUnavailableError(`the database cannot be reached: ${messageOf(cause)}`, {
+      cause,
+    });
   }
-  let lost = false;
   try {
     return await work(client);
-  } catch (error) {
-    lost = isConnectionLoss(error);
-    throw lost ? new DatabaseUnavailableError("the database went away", { cause: error }) : error;
   } finally {
-    client.release(lost);
+    client.release(lost.has(client));
   }
 }
 
@@ -107,7 +113,7 @@ async function run<R extends pg.QueryResultRow>(
   const config = { text, values: [...values], ...(name === undefined ? {} : { name }) };
   if (signal === undefined || cancelPool === undefined) {
     signal?.throwIfAborted();
-    const { rows } = await client.query<R>(config);
+    const { rows } = await send<R>(client, config);
     signal?.throwIfAborted();
     return rows;
   }
@@ -121,7 +127,7 @@ async function run<R extends pg.QueryResultRow>(
   };
   signal.addEventListener("abort", cancel, { once: true });
   try {
-    return (await client.query<R>(config)).rows;
+    return (await send<R>(client, config)).rows;
   } catch (error) {
     signal.throwIfAborted();
     throw error;
@@ -138,18 +144,50 @@ const backends = new WeakMap<pg.PoolClient, number>();
 async function backendOf(client: pg.PoolClient): Promise<number> {
   const known = backends.get(client);
   if (known !== undefined) return known;
-  const { rows } = await client.query<{ pid: number }>("select pg_backend_pid() as pid");
+  const { rows } = await send<{ pid: number }>(client, { text: "select pg_backend_pid() as pid" });
   const pid = rows[0]?.pid ?? 0;
   backends.set(client, pid);
   return pid;
 }
 
+/** Sends one statement. Throws a DatabaseUnavailableError where that, or an earlier one, lost the connection. */
+async function send<R extends pg.QueryResultRow>(
+  client: pg.PoolClient,
+  statement: pg.QueryConfig,
+): Promise<pg.QueryResult<R>> {
+  try {
+    return await client.query<R>(statement);
+  } catch (error) {
+    if (endsConnection(error)) lost.add(client);
+    if (!lost.has(client)) throw error;
+    throw new DatabaseUnavailableError(`the database went away: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+/** Where a statement failed and the work went on, the server takes `commit` for `rollback`. */
+async function commit(client: pg.PoolClient): Promise<void> {
+  const { command } = await send(client, { text: "commit" });
+  if (command !== "COMMIT") {
+    throw new Error("the transaction was rolled back: one of its statements had failed");
+  }
+}
+
 /**
- * Whether an error means that the connection is gone. SQLSTATE classes 08 (connection exception) and
- * 57P (the server shuts down); without a SQLSTATE, it is Node's or pg's own about the socket.
+ * Whether the server ends the connection with this error: SQLSTATE classes 08 (connection exception)
+ * and 57P (operator intervention, such as a shutdown).
  * Source: https://www.postgresql.org/docs/current/errcodes-appendix.html
  */
-function isConnectionLoss(error: unknown): boolean {
-  if (error instanceof pg.DatabaseError) return /^(?:08|57P)/.test(error.code ?? "");
-  return error instanceof Error && /^(?:Connection terminated|Client has encountered|read E|write E)/.test(error.message);
+function endsConnection(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && /^(?:08|57P)/.test(error.code ?? "");
+}
+
+/** What an error says; Node's for a host with several addresses leaves that to those it is made of. */
+function messageOf(error: unknown): string {
+  if (typeof error !== "object" || error === null) return String(error);
+  if ("errors" in error && Array.isArray(error.errors)) {
+    return error.errors.map(messageOf).join(", ");
+  }
+  return "message" in error ? String(error.message) : "for no known reason";
 }

@@ -1,5 +1,10 @@
 export { DataDirInUseError } from "./data-dir-lock.ts";
-export { type Database, DatabaseUnavailableError, type Queryable, type Statement } from "./database.ts";
+export {
+  type Database,
+  DatabaseUnavailableError,
+  type Queryable,
+  type Statement,
+} from "./database.ts";
 export {
   type DatabaseConfig,
   databaseEnvironment,

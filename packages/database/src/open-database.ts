@@ -1,14 +1,9 @@
 import { join, resolve } from "node:path";
-import { PGlite } from "@electric-sql/pglite";
-import { createPgConfig } from "@electric-sql/pglite/node-postgres";
 import pg from "pg";
 import { createDatabase, type Database } from "./database.ts";
 import type { DatabaseConfig } from "./environment.ts";
 import { lockDataDir } from "./data-dir-lock.ts";
 import { type Migrations, migrate } from "./migrate.ts";
-
-/** How long a statement waits for a connection before the database counts as out of reach, in ms. */
-const connectTimeoutMs = 5_000;
 
 /** What a database is opened by. */
 export interface DatabaseOptions {
@@ -20,6 +15,11 @@ export interface DatabaseOptions {
   readonly migrations: Migrations;
   /** The most connections to a server; 10 by default. */
   readonly maxConnections?: number;
+  /**
+   * How long a statement waits for a connection before the database counts as out of reach, in
+   * milliseconds; 5,000 by default.
+   */
+  readonly connectTimeoutMs?: number;
 }
 
 /**
@@ -29,13 +29,17 @@ export interface DatabaseOptions {
  * `DatabaseUnavailableError` where the server does not answer.
  */
 export async function openDatabase(options: DatabaseOptions): Promise<Database> {
-  const { name, config, maxConnections = 10 } = options;
+  const { name, config, migrations, maxConnections = 10, connectTimeoutMs = 5_000 } = options;
+  // Without connectionTimeoutMillis, an exhausted pool is waited for without end.
+  const settings = { types, connectionTimeoutMillis: connectTimeoutMs };
   const database =
     config.DATABASE_URL === undefined
-      ? await openEmbedded(name, config.DATA_DIR)
-      : openServer(name, config.DATABASE_URL, maxConnections);
+      ? await openEmbedded(name, config.DATA_DIR, settings)
+      : openServer(name, config.DATABASE_URL, { ...settings, max: maxConnections });
   try {
-    await migrate(database, options.migrations);
+    // Tells a server that does not answer from a migration that fails.
+    await database.query({ text: "select 1" });
+    await migrate(database, name, migrations);
   } catch (error) {
     await database.close();
     throw error;
@@ -44,42 +48,50 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
 }
 
 /** A PostgreSQL inside this process. It never syncs to the disk: kill -9 loses nothing, a power cut may. */
-async function openEmbedded(name: string, dataDir: string): Promise<Database> {
+async function openEmbedded(
+  name: string,
+  dataDir: string,
+  settings: pg.PoolConfig,
+): Promise<Database> {
   const inMemory = dataDir === "memory://";
   const folder = inMemory ? dataDir : resolve(dataDir, name);
   const unlock = inMemory ? undefined : await lockDataDir(folder);
   try {
+    // Imported only here: who has a server does not load a second PostgreSQL.
+    const [{ PGlite }, { createPgConfig }] = await Promise.all([
+      import("@electric-sql/pglite"),
+      import("@electric-sql/pglite/node-postgres"),
+    ]);
     const pglite = await PGlite.create(inMemory ? folder : join(folder, "pgdata"));
     return createDatabase({
       // It is one connection: whoever needs it waits.
-      pool: new pg.Pool({ ...createPgConfig(pglite), max: 1, types }),
+      pool: new pg.Pool({ ...settings, ...createPgConfig(pglite), max: 1 }),
       release: async () => {
         await pglite.close();
-        await unlock?.();
+        unlock?.();
       },
     });
   } catch (error) {
-    await unlock?.();
+    unlock?.();
     throw error;
   }
 }
 
-function openServer(name: string, url: string, maxConnections: number): Database {
-  const settings = {
+function openServer(name: string, url: string, settings: pg.PoolConfig): Database {
+  const server = {
+    ...settings,
     connectionString: url,
     application_name: name,
-    // Otherwise, an exhausted pool is waited for without end.
-    connectionTimeoutMillis: connectTimeoutMs,
-    types,
+    // A server that vanishes without a word is noticed, also while it owes an answer.
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
   };
   return createDatabase({
-    pool: new pg.Pool({ ...settings, max: maxConnections }),
-    cancelPool: new pg.Pool({ ...settings, max: 1, idleTimeoutMillis: 1_000 }),
+    pool: new pg.Pool(server),
+    cancelPool: new pg.Pool({ ...server, max: 1, idleTimeoutMillis: 1_000 }),
   });
 }
 
 /** pg gives `bigint` columns as text; here they are bigint. */
-const types: pg.CustomTypesConfig = {
-  getTypeParser: (oid, format) =>
-    oid === pg.types.builtins.INT8 && format !== "binary" ? BigInt : pg.types.getTypeParser(oid, format),
-};
+const types = new pg.TypeOverrides();
+types.setTypeParser(pg.types.builtins.INT8, BigInt);
