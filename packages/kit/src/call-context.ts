@@ -1,5 +1,6 @@
 import { type Deadline, Metadata } from "@grpc/grpc-js";
 import { Code } from "./code.ts";
+import { sendable } from "./metadata.ts";
 import { RpcError } from "./rpc-error.ts";
 
 /** What every kind of grpc-js server call has. */
@@ -72,7 +73,7 @@ export class CallContext {
 
   /** @internal The trailer, if the handler has asked for it. */
   get trailerIfAny(): Metadata | undefined {
-    return this.#trailer;
+    return this.#trailer && sendable(this.#trailer);
   }
 
   /** @internal Why nobody waits for the answer any more; undefined while somebody does. */
@@ -83,7 +84,7 @@ export class CallContext {
   /** @internal Sends the header, if the handler has asked for it: early headers would rule out a retry. */
   sendHeader(): void {
     if (this.#header === undefined) return;
-    this.#call.sendMetadata(this.#header);
+    this.#call.sendMetadata(sendable(this.#header));
     this.#header = undefined;
   }
 

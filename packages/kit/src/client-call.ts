@@ -2,6 +2,7 @@ import { type Channel, Metadata, type StatusObject } from "@grpc/grpc-js";
 import { Code } from "./code.ts";
 import type { CallOptions } from "./create-client.ts";
 import { MessageQueue } from "./message-queue.ts";
+import { sendable } from "./metadata.ts";
 import { RpcError } from "./rpc-error.ts";
 
 /** What one method needs to be called. Made once, with the client. */
@@ -23,11 +24,18 @@ const noMetadata = new Metadata();
 
 const noOptions: CallOptions = {};
 
+/**
+ * The longest timeout that is sent, in milliseconds: 24 days. Past 2^31 a grpc-js server takes it for
+ * one that is over already, and much later grpc-js ends the client's process.
+ */
+const maxTimeoutMs = 24 * 24 * 60 * 60 * 1000;
+
 /** One call, on the channel itself: without the layers that grpc-js's `Client` puts on each call. */
 export class ClientCall {
   readonly #caller: MethodCaller;
-  readonly #call: ReturnType<Channel["createCall"]>;
   readonly #options: CallOptions;
+  /** Set once the call has started; on a closed channel it never does. */
+  #call: ReturnType<Channel["createCall"]> | undefined;
   #over = false;
   /** What the caller, and not the server, made the call fail with. */
   #failure: { readonly error: unknown } | undefined;
@@ -37,9 +45,6 @@ export class ClientCall {
   constructor(caller: MethodCaller, options: CallOptions = noOptions) {
     this.#caller = caller;
     this.#options = options;
-    const timeoutMs = options.timeoutMs ?? caller.timeoutMs;
-    const deadline = options.deadline ?? (timeoutMs === Infinity ? Infinity : Date.now() + timeoutMs);
-    this.#call = caller.channel.createCall(caller.path, deadline, undefined, null, undefined);
   }
 
   /** Starts the call; resolves with the answer once the status has come, rejects unless it is OK. */
@@ -47,16 +52,23 @@ export class ClientCall {
     const { promise, resolve } = Promise.withResolvers<StatusObject>();
     let answer: { readonly message: unknown } | undefined;
     this.#start((message) => {
-      if (answer === undefined) answer = { message };
-      else this.#fail(new RpcError(Code.INTERNAL, "the server sent a second message"));
+      if (answer === undefined) {
+        answer = { message };
+        // The status comes only once all messages are read, so a second one is read as well.
+        this.#call?.startRead();
+      } else {
+        this.#fail(new RpcError(Code.INTERNAL, "the server sent a second message"));
+      }
     }, resolve);
-    this.#call.startRead();
+    this.#call?.startRead();
     send();
     const status = await promise;
     // Made here, an error's stack names whoever awaits the call.
     if (this.#failure !== undefined) throw this.#failure.error;
     if (status.code !== Code.OK) throw RpcError.fromStatus(status);
-    if (answer === undefined) throw new RpcError(Code.INTERNAL, "the server sent OK but no message");
+    if (answer === undefined) {
+      throw new RpcError(Code.INTERNAL, "the server sent OK but no message");
+    }
     return answer.message;
   }
 
@@ -64,31 +76,35 @@ export class ClientCall {
   receiveMany(): MessageQueue<unknown> {
     const queue = new MessageQueue<unknown>({
       resume: () => {
-        this.#call.startRead();
+        this.#call?.startRead();
       },
       stop: () => {
-        this.#call.cancelWithStatus(Code.CANCELLED, "the caller stopped reading");
+        this.#call?.cancelWithStatus(Code.CANCELLED, "the caller stopped reading");
       },
     });
-    this.#start(
-      (message) => {
-        if (queue.push(message)) this.#call.startRead();
-      },
-      (status) => {
-        if (this.#failure !== undefined) queue.fail(this.#failure.error);
-        else if (status.code === Code.OK) queue.end();
-        else queue.fail(RpcError.fromStatus(status));
-      },
-    );
-    this.#call.startRead();
+    try {
+      this.#start(
+        (message) => {
+          if (queue.push(message)) this.#call?.startRead();
+        },
+        (status) => {
+          if (this.#failure !== undefined) queue.fail(this.#failure.error);
+          else if (status.code === Code.OK) queue.end();
+          else queue.fail(RpcError.fromStatus(status));
+        },
+      );
+    } catch (error) {
+      queue.fail(error);
+    }
+    this.#call?.startRead();
     return queue;
   }
 
   /** Sends the only message. */
   sendOne(input: unknown): void {
     try {
-      this.#call.sendMessageWithContext({}, this.#caller.encode(input));
-      this.#call.halfClose();
+      this.#call?.sendMessageWithContext({}, this.#caller.encode(input));
+      this.#call?.halfClose();
     } catch (error) {
       this.#fail(error);
     }
@@ -96,13 +112,14 @@ export class ClientCall {
 
   /** Sends all messages, no faster than the connection takes them. What the source throws ends the call. */
   async sendAll(inputs: Inputs): Promise<void> {
+    if (this.#call === undefined) return;
     try {
       const iterator =
         Symbol.asyncIterator in inputs ? inputs[Symbol.asyncIterator]() : inputs[Symbol.iterator]();
       this.#inputs = iterator;
       for (;;) {
         const next = iterator.next();
-        const result = next instanceof Promise ? await next : next;
+        const result = "then" in next ? await next : next;
         if (this.#over) return;
         if (result.done === true) break;
         await this.#send(this.#caller.encode(result.value));
@@ -110,20 +127,23 @@ export class ClientCall {
       this.#inputs = undefined;
       this.#call.halfClose();
     } catch (error) {
-      this.#inputs = undefined;
       this.#fail(error);
     }
   }
 
   #start(onMessage: (message: unknown) => void, onStatus: (status: StatusObject) => void): void {
-    const { metadata = noMetadata, signal, onHeader, onTrailer } = this.#options;
+    const { metadata, signal, onHeader, onTrailer } = this.#options;
+    const call = this.#open();
+    this.#call = call;
     const abort = (): void => {
       this.#fail(
         new RpcError(Code.CANCELLED, "the caller cancelled the call", { cause: signal?.reason }),
       );
     };
-    this.#call.start(metadata, {
-      onReceiveMetadata: (header) => onHeader?.(header),
+    call.start(metadata === undefined ? noMetadata : sendable(metadata), {
+      onReceiveMetadata: (header) => {
+        this.#tell(onHeader, header);
+      },
       onReceiveMessage: (bytes: Buffer) => {
         let message: unknown;
         try {
@@ -135,14 +155,37 @@ export class ClientCall {
         onMessage(message);
       },
       onReceiveStatus: (status) => {
-        this.#finish();
         signal?.removeEventListener("abort", abort);
-        onTrailer?.(status.metadata);
-        onStatus(status);
+        this.#tell(onTrailer, status.metadata);
+        this.#finish();
+        onStatus(endedByServer(status) ? { ...status, code: Code.OK } : status);
       },
     });
     if (signal?.aborted === true) abort();
     else signal?.addEventListener("abort", abort, { once: true });
+  }
+
+  /** Throws where the channel is closed, or where the deadline is no time. */
+  #open(): ReturnType<Channel["createCall"]> {
+    const { channel, path, timeoutMs } = this.#caller;
+    const { deadline, timeoutMs: wait = timeoutMs } = this.#options;
+    const left = deadline === undefined ? wait : deadline.getTime() - Date.now();
+    if (Number.isNaN(left)) throw new RangeError("the deadline is not a time");
+    try {
+      const until = left > maxTimeoutMs ? Infinity : Date.now() + left;
+      return channel.createCall(path, until, undefined, null, undefined);
+    } catch (cause) {
+      throw new RpcError(Code.CANCELLED, "the channel is closed", { cause });
+    }
+  }
+
+  /** What a caller's function throws fails the call, instead of ending the process. */
+  #tell(listener: ((metadata: Metadata) => void) | undefined, metadata: Metadata): void {
+    try {
+      listener?.(metadata);
+    } catch (error) {
+      this.#fail(error);
+    }
   }
 
   /**
@@ -152,14 +195,14 @@ export class ClientCall {
   #send(bytes: Buffer): Promise<void> {
     return new Promise((resolve) => {
       this.#sent = resolve;
-      this.#call.sendMessageWithContext({ callback: () => resolve() }, bytes);
+      this.#call?.sendMessageWithContext({ callback: () => resolve() }, bytes);
     });
   }
 
   #fail(error: unknown): void {
     if (this.#over) return;
     this.#failure ??= { error };
-    this.#call.cancelWithStatus(Code.CANCELLED, "the caller gave up");
+    this.#call?.cancelWithStatus(Code.CANCELLED, "the caller gave up");
   }
 
   #finish(): void {
@@ -167,6 +210,23 @@ export class ClientCall {
     // grpc-js drops the callbacks of what it had not sent by then.
     this.#sent?.();
     // The answer may come before the last request: whoever makes them can stop.
-    void this.#inputs?.return?.();
+    void leave(this.#inputs);
   }
+}
+
+/** Ends a source early. What it throws then comes too late for the call, which has its status. */
+async function leave(inputs: InputIterator | undefined): Promise<void> {
+  try {
+    await inputs?.return?.();
+  } catch {
+    // Nobody is left to be told.
+  }
+}
+
+/**
+ * Whether a status that looks like a failure is the server's OK. An answer may come before the last
+ * request; grpc-js then ends the stream, and lets the error of the next write replace the OK.
+ */
+function endedByServer({ code, details }: StatusObject): boolean {
+  return code === Code.INTERNAL && details === "Write error: write after end";
 }

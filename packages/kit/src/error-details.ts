@@ -61,7 +61,7 @@ const detailTypes: { readonly [N in DetailName]: MessageType<DetailMessages[N]> 
 export function encodeStatus(code: number, text: string, details: readonly ErrorDetail[]): Buffer {
   let kept = details;
   for (;;) {
-    const encoded = Status.encode({ code, message: text, details: kept.map(toAny) }).finish();
+    const encoded = Status.encode({ code, message: text, details: kept.flatMap(toAny) }).finish();
     if (encoded.byteLength <= maxEncodedBytes || kept.length === 0) {
       return Buffer.from(encoded.buffer, encoded.byteOffset, encoded.byteLength);
     }
@@ -81,10 +81,15 @@ export function decodeDetails(encoded: Uint8Array): ErrorDetail[] {
   }
 }
 
-function toAny<N extends DetailName>(detail: ErrorDetail<N>): { typeUrl: string; value: Buffer } {
+/** None where the value does not fit its type: a status is better without a detail than not sent. */
+function toAny<N extends DetailName>(detail: ErrorDetail<N>): { typeUrl: string; value: Buffer }[] {
   const { type, value } = detail;
-  const bytes = detailTypes[type].encode(value).finish();
-  return { typeUrl: typeUrlPrefix + type, value: Buffer.from(bytes) };
+  try {
+    const bytes = detailTypes[type].encode(value).finish();
+    return [{ typeUrl: typeUrlPrefix + type, value: Buffer.from(bytes) }];
+  } catch {
+    return [];
+  }
 }
 
 function decode<N extends DetailName>(type: N, value: Uint8Array): ErrorDetail<N> {

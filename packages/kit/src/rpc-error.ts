@@ -1,8 +1,15 @@
 import { Metadata } from "@grpc/grpc-js";
 import { Code, codeName } from "./code.ts";
 import { decodeDetails, encodeStatus, type ErrorDetail } from "./error-details.ts";
+import { sendable } from "./metadata.ts";
 
 const detailsKey = "grpc-status-details-bin";
+
+/**
+ * How many bytes a status' text may have on the wire, where it is percent-encoded. Together with the
+ * details it stays below the 8 KiB of trailers that gRPC's C core accepts by default.
+ */
+const maxTextBytes = 2048;
 
 /** One thing that is wrong with a request: the path of the field, and what it should be. */
 export interface Violation {
@@ -47,7 +54,9 @@ export class RpcError extends Error {
 
   /** An INVALID_ARGUMENT that names each field which is wrong, in its text and as google.rpc.BadRequest. */
   static invalidArgument(violations: readonly Violation[]): RpcError {
-    const named = violations.slice(0, 3).map(({ field, description }) => `${field}: ${description}`);
+    const named = violations
+      .slice(0, 3)
+      .map(({ field, description }) => `${field}: ${description}`);
     const more = violations.length - named.length;
     const text = named.join("; ") + (more > 0 ? `; and ${more} more` : "");
     const fieldViolations = violations.map(({ field, description }) => ({
@@ -64,7 +73,8 @@ export class RpcError extends Error {
   /** The status that a peer sent, with its details. */
   static fromStatus(status: { code: Code; details: string; metadata: Metadata }): RpcError {
     const [encoded] = status.metadata.get(detailsKey);
-    return new RpcError(status.code, status.details, {
+    const code = status.code in Code ? status.code : Code.UNKNOWN;
+    return new RpcError(code, status.details, {
       details: typeof encoded === "object" ? decodeDetails(encoded) : [],
       metadata: status.metadata,
     });
@@ -80,13 +90,29 @@ export class RpcError extends Error {
     return this.details.find((detail) => detail.type === "ErrorInfo")?.value.reason;
   }
 
-  /** The trailers to send: those of the call and of the error, and the details. */
-  toMetadata(trailer?: Metadata): Metadata {
+  /** @internal What grpc-js sends of it, with the trailers of the call. */
+  toStatus(trailer?: Metadata): { code: Code; details: string; metadata: Metadata } {
+    const details = sendableText(this.text);
     const metadata = trailer?.clone() ?? new Metadata();
     if (this.metadata !== undefined) metadata.merge(this.metadata);
     if (this.details.length > 0) {
-      metadata.set(detailsKey, encodeStatus(this.code, this.text, this.details));
+      metadata.set(detailsKey, encodeStatus(this.code, details, this.details));
     }
-    return metadata;
+    return { code: this.code, details, metadata: sendable(metadata) };
   }
+}
+
+/** A text as it can be sent: cut where it is too long, and without halves of surrogate pairs. */
+function sendableText(text: string): string {
+  const wellFormed = text.toWellFormed();
+  if (encodeURI(wellFormed).length <= maxTextBytes) return wellFormed;
+  const ellipsis = "…";
+  let room = maxTextBytes - encodeURI(ellipsis).length;
+  let kept = "";
+  for (const character of wellFormed) {
+    room -= encodeURI(character).length;
+    if (room < 0) break;
+    kept += character;
+  }
+  return kept + ellipsis;
 }
