@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import pg from "pg";
 
 /** A statement with its parameters. A name makes the server prepare it once for each connection. */
@@ -20,8 +21,11 @@ export interface Queryable {
 export interface Database extends Queryable {
   /** The connections, for what needs them itself, such as migrations. */
   readonly pool: pg.Pool;
-  /** Runs the work in one transaction: all of it, or nothing where the work throws. */
-  transaction<T>(work: (transaction: Queryable) => Promise<T>): Promise<T>;
+  /**
+   * Runs the work in one transaction: all of it, or nothing where the work throws, or the signal is
+   * aborted before the end.
+   */
+  transaction<T>(work: (transaction: Queryable) => Promise<T>, signal?: AbortSignal): Promise<T>;
   /** Waits for the statements that are running, and closes. */
   close(): Promise<void>;
 }
@@ -60,21 +64,26 @@ export function createDatabase({ pool, cancelPool, release }: DatabaseParts): Da
     pool,
     query: (statement, signal) =>
       withClient(pool, (client) => run(client, statement, signal, cancelPool), signal),
-    transaction: (work) =>
-      withClient(pool, async (client) => {
-        await send(client, { text: "begin" });
-        try {
-          const result = await work({
-            query: (statement, signal) => run(client, statement, signal, cancelPool),
-          });
-          await commit(client);
-          return result;
-        } catch (error) {
-          // Where not even this works, the server rolls back what the lost connection left.
-          await send(client, { text: "rollback" }).catch(() => lost.add(client));
-          throw error;
-        }
-      }),
+    transaction: (work, signal) =>
+      withClient(
+        pool,
+        async (client) => {
+          await send(client, { text: "begin" });
+          try {
+            const result = await work({
+              query: (statement, own = signal) => run(client, statement, own, cancelPool),
+            });
+            signal?.throwIfAborted();
+            await commit(client);
+            return result;
+          } catch (error) {
+            // Where not even this works, the server rolls back what the lost connection left.
+            await send(client, { text: "rollback" }).catch(() => lost.add(client));
+            throw error;
+          }
+        },
+        signal,
+      ),
     close: async () => {
       await pool.end();
       await cancelPool?.end();
@@ -114,7 +123,11 @@ async function run<R extends pg.QueryResultRow>(
   if (signal === undefined || cancelPool === undefined) {
     signal?.throwIfAborted();
     const { rows } = await send<R>(client, config);
-    signal?.throwIfAborted();
+    if (signal !== undefined) {
+      // It ran on this thread: who gave it up meanwhile is heard only now.
+      await setImmediate();
+      signal.throwIfAborted();
+    }
     return rows;
   }
   const backend = await backendOf(client);

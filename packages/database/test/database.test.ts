@@ -202,7 +202,7 @@ describe.each(databaseKinds)("a database, %s", (kind) => {
       expect(await select("select n from numbers where n = 30")).toEqual([]);
     });
 
-    test("gives up with the reason of a signal, and keeps nothing", async () => {
+    test("gives up with the reason of a statement's signal, and keeps nothing", async () => {
       const controller = new AbortController();
       const reason = new Error("nobody waits for it");
       const work = database.transaction(async (transaction) => {
@@ -212,6 +212,29 @@ describe.each(databaseKinds)("a database, %s", (kind) => {
       });
       await expect(work).rejects.toBe(reason);
       expect(await select("select n from numbers where n = 40")).toEqual([]);
+    });
+
+    test.each([
+      ["before it begins", 0],
+      ["while a statement runs", 1],
+      ["in the turn of a statement's answer", 2],
+      ["after its last statement", 3],
+    ])("gives up with the reason of its own signal, %s, and keeps nothing", async (_, moment) => {
+      const controller = new AbortController();
+      const reason = new Error("nobody waits for it");
+      const abortAt = (now: number): void => {
+        if (now === moment) controller.abort(reason);
+      };
+      abortAt(0);
+      const work = database.transaction(async (transaction) => {
+        const inserted = transaction.query({ text: "insert into numbers values (50)" });
+        abortAt(1);
+        if (moment === 2) setImmediate(() => controller.abort(reason));
+        await inserted;
+        abortAt(3);
+      }, controller.signal);
+      await expect(work).rejects.toBe(reason);
+      expect(await select("select n from numbers where n = 50")).toEqual([]);
     });
   });
 

@@ -31,4 +31,4 @@ test("the embedded database keeps all it acknowledged, and no half of it, when i
   } finally {
     await rm(dataDir, { recursive: true, force: true });
   }
-});
+}, 60_000);
