@@ -33,15 +33,20 @@ export interface ServiceProcess extends AsyncDisposable {
 
 /** Which service to start, and on what. */
 export interface ServiceProcessOptions {
-  readonly name: "product-service" | "user-service";
+  readonly name: string;
   /** The folder of its embedded database; `memory://` keeps nothing. */
   readonly dataDir: string;
+  /** The file to run; the source of the service's package by default. */
+  readonly entry?: string;
+  /** More variables of its environment. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** Starts a service on a free port. Resolves once it serves; rejects, with what it printed, where it does not. */
 export async function startService(options: ServiceProcessOptions): Promise<ServiceProcess> {
-  const { name, dataDir } = options;
-  const child = spawn(process.execPath, [join(root, "packages", name, "src/main.ts")], {
+  const { name, dataDir, env } = options;
+  const file = options.entry ?? join(root, "packages", name, "src/main.ts");
+  const child = spawn(process.execPath, [file], {
     env: {
       ...process.env,
       DATA_DIR: dataDir,
@@ -49,6 +54,7 @@ export async function startService(options: ServiceProcessOptions): Promise<Serv
       GRPC_HOST: "",
       GRPC_PORT: "0",
       LOG_LEVEL: "info",
+      ...env,
     },
     stdio: ["ignore", "pipe", "pipe"],
   });
