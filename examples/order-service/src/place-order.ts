@@ -1,0 +1,57 @@
+/**
+ * Places one order: makes sure that there is a user and a product, starts order-service on a free
+ * port, calls it, and prints what it answers. product-service and user-service have to run.
+ */
+import { connect, formatAmount } from "@org/client";
+import { runMain } from "@org/kit";
+import { createChannel, createClient } from "@org/kit/client";
+import { startApp } from "./app.ts";
+import { readConfig } from "./config.ts";
+import { OrderServiceDefinition } from "./gen/shop/order/v1/order_service.ts";
+
+await runMain(async () => {
+  const config = readConfig({ LOG_LEVEL: "warn", ...process.env, GRPC_PORT: "0" });
+  const { userId, productId } = await seed(config.PRODUCTS_TARGET, config.USERS_TARGET);
+
+  const server = await startApp(config);
+  const channel = createChannel({ target: server.target });
+  try {
+    const orders = createClient(OrderServiceDefinition, { channel });
+    const { orderId, total } = await orders.placeOrder({
+      userId,
+      lines: [{ productId, quantity: 3 }],
+    });
+    if (total === undefined) throw new Error("the answer has no total");
+    console.log(
+      `order ${orderId}: 3 × ${productId} = ${formatAmount(total)} ${total.currencyCode}`,
+    );
+  } finally {
+    channel.close();
+    await server.close();
+  }
+});
+
+/** Creates the user and the product of the demonstration, unless an earlier run did. */
+async function seed(
+  productService: string,
+  userService: string,
+): Promise<{ userId: string; productId: string }> {
+  const { products, users, close } = connect({ products: productService, users: userService });
+  try {
+    const { id: userId } = await users.createUser({
+      name: "Ada Lovelace",
+      email: "ada@example.org",
+      requestId: "order-service-demo",
+    });
+    const unitPrice = { currencyCode: "EUR", units: 19n, nanos: 990_000_000 };
+    const product = { id: "demo-mug", name: "Mug", category: "Kitchen", unitPrice };
+    const requests = [{ operation: { $case: "upsert", value: product } }] as const;
+    for await (const { violations } of products.importProducts(requests)) {
+      if (violations.length > 0)
+        throw new Error(`the product was rejected: ${violations[0]?.description}`);
+    }
+    return { userId, productId: product.id };
+  } finally {
+    close();
+  }
+}
