@@ -41,7 +41,8 @@ export function problemsOf(product: Product): Problem[] {
 export const idRule = "must be 1 to 64 characters out of letters, digits, '.', '_' and '-'";
 
 function textProblem(text: string, min: number, max: number): string | undefined {
-  // Counted as people and PostgreSQL do, not in UTF-16 units.
+  // Counted as people and PostgreSQL do, not in UTF-16 units, of which a character has one or two.
+  if (text.length > 2 * max) return `must be at most ${max} characters`;
   const length = text.length <= max ? text.length : [...text].length;
   if (length < min) return "must not be empty";
   if (length > max) return `must be at most ${max} characters, is ${length}`;

@@ -38,15 +38,27 @@ async function* importProducts(
   catalog: Catalog,
   requests: Requests<ImportProductsRequest>,
 ): AsyncGenerator<ImportProductsResponse, void> {
-  for await (const batch of batches(requests, importBatch)) {
-    const changes = batch.map(fromRequest);
-    const outcomes = await catalog.apply(changes.filter((change) => "kind" in change));
+  for await (const batch of batches(readRows(requests), importBatch)) {
+    const changes = batch.map(({ change }) => change).filter((change) => "kind" in change);
+    const outcomes = await catalog.apply(changes);
     let next = 0;
-    for (const [index, { sequence }] of batch.entries()) {
-      const change = changes[index];
-      if (change === undefined || !("kind" in change)) yield toRejection(sequence, change ?? []);
-      else yield toResponse(sequence, outcomes[next++] ?? "unchanged");
+    for (const { sequence, change } of batch) {
+      if ("kind" in change) yield toResponse(sequence, outcomes[next++] ?? "unchanged");
+      else yield toRejection(sequence, change);
     }
+  }
+}
+
+/** One request of an import, read. */
+interface Row {
+  readonly sequence: bigint;
+  readonly change: ReturnType<typeof fromRequest>;
+}
+
+/** Reads requests as they come: so no more of a bad one than what is wrong with it waits for its batch. */
+async function* readRows(requests: Requests<ImportProductsRequest>): AsyncGenerator<Row, void> {
+  for await (const request of requests) {
+    yield { sequence: request.sequence, change: fromRequest(request) };
   }
 }
 
