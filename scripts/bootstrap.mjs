@@ -19,8 +19,9 @@ function run(command, args) {
     stdio: "inherit",
     shell: process.platform === "win32",
   });
-  // A terminal's Ctrl-C reaches the command as well; other signals come to this process alone.
-  process.on("SIGINT", () => {});
+  process.on("SIGINT", () => {
+    // A terminal's Ctrl-C reaches the command as well; other signals come to this process alone.
+  });
   process.on("SIGTERM", () => child.kill("SIGTERM"));
   return new Promise((resolve, reject) => {
     child.on("error", reject);
@@ -34,7 +35,7 @@ const install = ["install", "--frozen-lockfile", "--prefer-offline", "--loglevel
 const installed = await run(pnpm[0], [...pnpm.slice(1), ...install]);
 if (installed !== 0) process.exit(installed);
 
-// The registry's Node, where the machine's own is too old; see prefer-system-node.mjs.
+// The registry's Node, where the machine's own is too old; see choose-node.mjs.
 const ownNode = join(root, "node_modules", ".bin", "node");
 const [major, minor] = process.versions.node.split(".").map(Number);
 const [minMajor, minMinor] = engines.node.match(/\d+/g).map(Number);

@@ -32,9 +32,13 @@ export async function generate(): Promise<boolean> {
   ]);
   await Promise.all([
     copyFile(image, join(root, contractsGen, "image.binpb")),
-    mustRun("buf", ["build", "proto", "--exclude-source-info", "-o", join(scratch, "c.binpb")]).then(
-      () => writeDescriptor(join(scratch, "c.binpb"), contractsGen, "the contract"),
-    ),
+    mustRun("buf", [
+      "build",
+      "proto",
+      "--exclude-source-info",
+      "-o",
+      join(scratch, "c.binpb"),
+    ]).then(() => writeDescriptor(join(scratch, "c.binpb"), contractsGen, "the contract")),
     buildProtocolImage(scratch).then((file) =>
       writeDescriptor(file, kitGen, "gRPC's own reflection and health services"),
     ),
@@ -47,7 +51,10 @@ export async function generate(): Promise<boolean> {
 /** Builds one image of the services that every server has besides its own. */
 async function buildProtocolImage(scratch: string): Promise<string> {
   const parts = [
-    { input: "node_modules/@grpc/reflection/build/proto", path: ["--path", "node_modules/@grpc/reflection/build/proto/grpc"] },
+    {
+      input: "node_modules/@grpc/reflection/build/proto",
+      path: ["--path", "node_modules/@grpc/reflection/build/proto/grpc"],
+    },
     { input: "node_modules/grpc-health-check/proto", path: [] },
   ];
   const files = await Promise.all(
@@ -80,7 +87,7 @@ export const descriptorSet: Uint8Array = Buffer.from(
 function inputsHash(): string {
   const hash = createHash("sha256");
   const inputs = [
-    ...globSync("proto/**/*.proto", { cwd: root }).sort(),
+    ...globSync("proto/**/*.proto", { cwd: root }).toSorted(),
     ...["buf.yaml", "buf.gen.yaml", "packages/kit/buf.gen.yaml", "pnpm-lock.yaml"],
     "scripts/generate.ts",
   ];

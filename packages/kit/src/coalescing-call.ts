@@ -1,8 +1,4 @@
-import {
-  ServerInterceptingCall,
-  type ServerInterceptingCallInterface,
-  type ServerInterceptor,
-} from "@grpc/grpc-js";
+import { ServerInterceptingCall, type ServerInterceptor } from "@grpc/grpc-js";
 
 /** How many encoded bytes of one stream may wait for the connection before its writer does, too. */
 const windowBytes = 64 * 1024;
@@ -58,10 +54,8 @@ class CoalescingCall extends ServerInterceptingCall {
 }
 
 /** Puts the coalescing on methods that answer with streams; other calls pass as they are. */
-export const coalesceStreams: ServerInterceptor = (method, call) =>
-  method.responseStream ? new CoalescingCall(call) : passThrough(call);
-
-/** The type asks for a wrapped call, but grpc-js needs only what the call itself has. */
-function passThrough(call: ServerInterceptingCallInterface): ServerInterceptingCall {
+export const coalesceStreams: ServerInterceptor = (method, call) => {
+  if (method.responseStream) return new CoalescingCall(call);
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- The type asks for a wrapped call, but grpc-js needs only what the call itself has; a wrapper costs a unary call a sixth of its throughput.
   return call as ServerInterceptingCall;
-}
+};

@@ -139,13 +139,13 @@ export function createClient<D extends ServiceDefinition>(
       channel,
       path: pathOf(serviceName, method),
       timeoutMs: timeoutMs ?? (method.responseStream ? Infinity : defaultTimeoutMs),
-      // ClientMethod has checked it; the generated type asks for more than TypeScript can follow here.
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- ClientMethod has checked it; the generated type asks for more than TypeScript can follow here.
       encode: (input) => encode(requestType.fromPartial(input as never)),
       decode: (bytes) => responseType.decode(bytes),
     };
     return [key, callers[kindOf(method)](caller)] as const;
   });
-  // The table holds a function of the right kind for each method, which a mapped type cannot express.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- It holds a function of the right kind for each method, which no type of `fromEntries` can say.
   return Object.fromEntries(methods) as Client<D>;
 }
 

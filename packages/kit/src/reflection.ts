@@ -68,13 +68,14 @@ function indexFiles(descriptorSets: readonly Uint8Array[]): FileIndex {
       for (const { name } of type.methods) symbols.set(`${type.typeName}.${name}`, type.file);
     } else {
       const extendee = type.extendee.typeName;
-      extensions.set(extendee, (extensions.get(extendee) ?? new Map()).set(type.number, type.file));
+      const ofExtendee = extensions.get(extendee) ?? new Map<number, DescFile>();
+      extensions.set(extendee, ofExtendee.set(type.number, type.file));
     }
   }
   return {
     file: (name) => registry.getFile(name),
     fileOfSymbol: (symbol) => symbols.get(symbol),
-    extensions: (typeName) => extensions.get(typeName) ?? new Map(),
+    extensions: (typeName) => extensions.get(typeName) ?? new Map<number, DescFile>(),
   };
 }
 

@@ -1,6 +1,7 @@
 import { descriptorSet } from "@org/contracts/descriptor";
 import { openDatabase } from "@org/database";
 import { createLogger, type RunningServer, serve } from "@org/kit";
+import { v7 as newId } from "uuid";
 import type { Config } from "./config.ts";
 import { Directory } from "./domain/directory.ts";
 import { createPageTokens } from "./handlers/page-token.ts";
@@ -24,7 +25,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   const database = await openDatabase({ name, config, migrations });
   try {
     const store = new SqlUserStore(database);
-    const directory = new Directory(store);
+    const directory = new Directory({ store, newId });
     const pageTokens = createPageTokens(await store.pageTokenKey());
     return await serve({
       services: [userHandlers({ directory, pageTokens })],

@@ -1,4 +1,8 @@
-import { type DatabaseConfig, databaseEnvironment, refuseEmbeddedInProduction } from "@org/database";
+import {
+  type DatabaseConfig,
+  databaseEnvironment,
+  refuseEmbeddedInProduction,
+} from "@org/database";
 import { portVariable, readEnvironment, type ServerConfig, serverEnvironment } from "@org/kit";
 import { z } from "zod";
 

@@ -1,7 +1,5 @@
-import { createHash } from "node:crypto";
-import { v7 as newId } from "uuid";
 import { DirectoryError } from "./directory-error.ts";
-import { isUserId, type NewUser, type User } from "./user.ts";
+import { isSameContent, isUserId, type NewUser, type User } from "./user.ts";
 import type { Creation, Order, UserStore } from "./user-store.ts";
 
 /** One page of users. */
@@ -11,12 +9,21 @@ export interface Page {
   readonly nextAfterId: string | undefined;
 }
 
+/** What the directory needs. */
+export interface DirectoryOptions {
+  readonly store: UserStore;
+  /** Makes the id of a new user: a UUID, version 7. */
+  readonly newId: () => string;
+}
+
 /** The users of the organisation's products: what can be asked of them, and done to them. */
 export class Directory {
   readonly #store: UserStore;
+  readonly #newId: () => string;
 
-  constructor(store: UserStore) {
+  constructor({ store, newId }: DirectoryOptions) {
     this.#store = store;
+    this.#newId = newId;
   }
 
   /** The user with that id. Throws USER_NOT_FOUND. */
@@ -49,12 +56,11 @@ export class Directory {
     const createdAt = new Date();
     const byRequestId = new Map<string, Creation>();
     const all = newUsers.map(({ requestId, ...content }): Creation => {
-      const fingerprint = fingerprintOf(content);
-      const user = { id: newId(), ...content, createdAt };
-      if (requestId === "") return { user, requestId: undefined, fingerprint };
+      const user = { id: this.#newId(), ...content, createdAt };
+      if (requestId === "") return { user, requestId: undefined };
       const first = byRequestId.get(requestId);
-      if (first !== undefined && first.fingerprint !== fingerprint) throw reused(requestId);
-      const creation = first ?? { user, requestId, fingerprint };
+      if (first !== undefined && !isSameContent(first.user, user)) throw reused(requestId);
+      const creation = first ?? { user, requestId };
       byRequestId.set(requestId, creation);
       return creation;
     });
@@ -64,10 +70,6 @@ export class Directory {
     const users = new Map(distinct.map((creation, index) => [creation, created[index]]));
     return all.map((creation) => users.get(creation) ?? creation.user);
   }
-}
-
-function fingerprintOf({ name, email, age }: Omit<NewUser, "requestId">): string {
-  return createHash("sha256").update(JSON.stringify([name, email, age])).digest("base64url");
 }
 
 function reused(requestId: string): DirectoryError {

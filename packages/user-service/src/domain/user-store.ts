@@ -3,13 +3,11 @@ import type { User } from "./user.ts";
 /** By time of creation. */
 export type Order = "oldestFirst" | "newestFirst";
 
-/** A user to write, and what a repetition of its request is recognised by. */
+/** A user to write. */
 export interface Creation {
   readonly user: User;
-  /** Of the request; undefined where it may not be repeated. */
+  /** What a repetition of the request is recognised by; undefined where none is expected. */
   readonly requestId: string | undefined;
-  /** Of the request's content: the same content has the same. */
-  readonly fingerprint: string;
 }
 
 /** Where users are kept. */
@@ -26,7 +24,7 @@ export interface UserStore {
   /**
    * Writes users durably, all or none, and answers with them in their order: in place of one whose
    * request was answered before, the user that was created then. Request ids are all different.
-   * Answers with the request id, and writes nothing, where one was used with another fingerprint.
+   * Answers with the request id, and writes nothing, where one was used for a user with other content.
    */
   create(creations: readonly Creation[]): Promise<User[] | { readonly reusedRequestId: string }>;
 }

@@ -1,5 +1,6 @@
+import { createHash } from "node:crypto";
 import type { Database, Queryable } from "@org/database";
-import type { User } from "../domain/user.ts";
+import type { User, UserContent } from "../domain/user.ts";
 import type { Creation, Order, UserStore } from "../domain/user-store.ts";
 
 interface UserRow {
@@ -110,7 +111,7 @@ async function createOnce(
       returning request_id`,
     values: [
       requested.map(({ requestId }) => requestId),
-      requested.map(({ fingerprint }) => fingerprint),
+      requested.map(({ user }) => fingerprintOf(user)),
       requested.map(({ user }) => user.id),
     ],
   });
@@ -136,8 +137,9 @@ async function earlierUsers(
     values: [repeated.map(({ requestId }) => requestId)],
   });
   const byId = new Map(requests.map((request) => [request.request_id, request]));
-  for (const { requestId = "", fingerprint } of repeated) {
-    if (byId.get(requestId)?.fingerprint !== fingerprint) throw new ReusedRequestId(requestId);
+  for (const { requestId = "", user } of repeated) {
+    const { fingerprint } = byId.get(requestId) ?? {};
+    if (fingerprint !== fingerprintOf(user)) throw new ReusedRequestId(requestId);
   }
   const users = await findAll(
     transaction,
@@ -150,6 +152,13 @@ async function earlierUsers(
       return user === undefined ? [] : [[request_id, user]];
     }),
   );
+}
+
+/** Tells contents apart: of what was asked for then, whatever has become of the user since. */
+function fingerprintOf({ name, email, age }: UserContent): string {
+  return createHash("sha256")
+    .update(JSON.stringify([name, email, age]))
+    .digest("base64url");
 }
 
 async function insert(database: Queryable, creations: readonly Creation[]): Promise<void> {

@@ -1,0 +1,57 @@
+/**
+ * What `npm start` runs: both services in one process, on embedded databases in `.data`, and the
+ * client's tour against them over real sockets. Goes on serving until Ctrl-C.
+ *
+ * `npm start -- --product-port 0 --user-port 0` takes ports that are free; `--data-dir` another folder.
+ */
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { generate } from "./generate.ts";
+import { root, run } from "./run.ts";
+
+await generate();
+// Imported only now: they are made of what was generated.
+const { runMain } = await import("@org/kit");
+const { DataDirInUseError } = await import("@org/database");
+const products = await import("@org/product-service");
+const users = await import("@org/user-service");
+
+await runMain(start, { operatorErrors: [DataDirInUseError] });
+
+async function start(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      "product-port": { type: "string", default: "50051" },
+      "user-port": { type: "string", default: "50052" },
+      "data-dir": { type: "string", default: join(root, ".data") },
+    },
+  });
+  const environment = { LOG_LEVEL: "warn", ...process.env, DATA_DIR: values["data-dir"] };
+  console.log(
+    "Starting both services; the first time, their databases are made (some seconds) ...",
+  );
+  const productService = await products.startApp(
+    products.readConfig({ ...environment, GRPC_PORT: values["product-port"] }),
+  );
+  const userService = await users
+    .startApp(users.readConfig({ ...environment, GRPC_PORT: values["user-port"] }))
+    .catch(async (error: unknown) => {
+      await productService.close();
+      throw error;
+    });
+
+  const tour = await run(
+    process.execPath,
+    [
+      join(root, "packages/client/src/cli/main.ts"),
+      ...["--products", productService.target, "--users", userService.target, "demo"],
+    ],
+    { inherit: true },
+  );
+  if (tour.code !== 0) process.exitCode = 1;
+
+  console.log(`
+product-service is ready on ${productService.target}
+user-service is ready on ${userService.target}
+Try \`pnpm client product list Electronics\` in another terminal. Ctrl-C ends both.`);
+}
