@@ -27,9 +27,16 @@ export function tarballOf(name: (typeof published)[number]): string {
 export async function pack(): Promise<void> {
   await mkdir(packedFolder, { recursive: true });
   // SQLite's lock: the system frees it, whatever happens to the process that holds it.
-  using lock = new DatabaseSync(join(packedFolder, ".lock"), { timeout: 120_000 });
-  lock.exec("BEGIN EXCLUSIVE");
+  const lock = new DatabaseSync(join(packedFolder, ".lock"), { timeout: 120_000 });
+  try {
+    lock.exec("BEGIN EXCLUSIVE");
+    await packChanges();
+  } finally {
+    lock.close();
+  }
+}
 
+async function packChanges(): Promise<void> {
   await generate();
   const stamp = inputsHash();
   const complete = published.every((name) => existsSync(tarballOf(name)));

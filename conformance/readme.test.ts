@@ -1,0 +1,191 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import manifest from "../package.json" with { type: "json" };
+import { readmeFiles, writeFiles } from "./support/readme-files.ts";
+import {
+  copyRepository,
+  insert,
+  type RunningCommand,
+  runInCopy,
+} from "./support/repository-copy.ts";
+import { root, type ToolResult } from "./support/run-tool.ts";
+import { startService } from "./support/service-process.ts";
+import { type TemporaryFolder, temporaryFolder } from "./support/temporary-folder.ts";
+
+/** An edit that the README tells its reader to make: the code after `<!-- into file … -->`. */
+interface Edit {
+  readonly file: string;
+  readonly before: string | undefined;
+  readonly text: string;
+}
+
+const readme = await readFile(join(root, "README.md"), "utf8");
+
+let folder: TemporaryFolder;
+
+beforeAll(async () => {
+  folder = await temporaryFolder();
+  await copyRepository(folder.path);
+}, 120_000);
+
+afterAll(async () => {
+  await folder[Symbol.asyncDispose]();
+});
+
+/** The commands that the README shows, in its order. */
+function commands(): string[] {
+  return Array.from(readme.matchAll(/^ *```sh\n(.*?)^ *```$/gms), ([, block = ""]) => block)
+    .flatMap((block) => block.split("\n"))
+    .map((line) => line.trim())
+    .filter((line) => line !== "");
+}
+
+function edits(): Edit[] {
+  const pattern =
+    /^ *<!-- into (\S+) (?:at the end|before "(.*?)") -->\n( *)```\w+\n(.*?)^ *```$/gms;
+  return Array.from(readme.matchAll(pattern), ([, file = "", before, indent = "", code = ""]) => ({
+    file,
+    before,
+    text: code.replaceAll(new RegExp(`^${indent}`, "gm"), ""),
+  }));
+}
+
+/** Applies an edit as its reader would: indented like what stands around it. */
+async function apply({ file, before, text }: Edit): Promise<void> {
+  const target = join(folder.path, file);
+  const line = (await readFile(target, "utf8"))
+    .split("\n")
+    .find((each) => before !== undefined && each.includes(before));
+  const indent = /^ */.exec(line ?? "")?.[0] ?? "";
+  await insert(target, text.replaceAll(/^(?=.)/gm, indent), before);
+}
+
+function run(line: string, env?: Readonly<Record<string, string>>): Promise<ToolResult> {
+  return runInCopy(folder.path, line, env).ended;
+}
+
+test("every command is one that a test below runs", () => {
+  expect(commands()).toEqual([
+    "npm start",
+    // What runs this test.
+    "npm test",
+    "pnpm client product list Electronics",
+    "pnpm client user create --name Alice --email alice@example.com --age 30",
+    `pnpm client call org.product.v1.ProductService/GetProduct '{"productId": "p001"}'`,
+    "pnpm client health",
+    "pnpm --filter @org/product-service dev",
+    "pnpm typecheck",
+  ]);
+  expect(manifest.scripts.test).toBe("node scripts/bootstrap.mjs check.ts");
+});
+
+describe("npm start", () => {
+  let started: RunningCommand;
+  let targets: Record<string, string>;
+
+  beforeAll(async () => {
+    const ports = "--product-port 0 --user-port 0 --data-dir memory://";
+    started = runInCopy(folder.path, `exec npm start -- ${ports}`);
+    const [, products = ""] = await started.printed(/product-service is ready on (\S+)/);
+    const [, users = ""] = await started.printed(/user-service is ready on (\S+)/);
+    targets = { PRODUCTS_TARGET: products, USERS_TARGET: users };
+  }, 180_000);
+
+  test.each([
+    { line: commands()[2] ?? "", shows: "p003" },
+    { line: commands()[3] ?? "", shows: "alice@example.com" },
+    { line: commands()[4] ?? "", shows: '"name":"Laptop Pro X"' },
+    { line: commands()[5] ?? "", shows: "org.user.v1.UserService" },
+  ])("$line", async ({ line, shows }) => {
+    const { code, stdout, stderr } = await run(line, targets);
+    expect({ code, stderr: code === 0 ? "" : stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout).toContain(shows);
+  });
+
+  test("ends with Ctrl-C", async () => {
+    // npm ends by the signal itself, once what it started has ended.
+    const { stderr } = await started.interrupt();
+    expect(stderr).not.toMatch(/error/i);
+    expect((await run("pnpm client health", targets)).code).toBe(1);
+  });
+});
+
+test("pnpm --filter @org/product-service dev restarts on a change", async () => {
+  const dev = runInCopy(folder.path, commands()[6] ?? "", {
+    DATA_DIR: "memory://",
+    GRPC_PORT: "0",
+  });
+  await dev.printed(/"msg":"serving"/);
+  const file = join(folder.path, "packages/product-service/src/handlers/mapping.ts");
+  await insert(file, "// A change.");
+  await dev.printed(/"msg":"serving"/, 2);
+  await dev.interrupt();
+}, 120_000);
+
+test("add a method", async () => {
+  const [method, messages, handler, ...more] = edits();
+  if (method === undefined || messages === undefined || handler === undefined) {
+    throw new Error("the README has lost an edit");
+  }
+  expect(more).toEqual([]);
+  await apply(method);
+  await apply(messages);
+  const missing = await run("pnpm typecheck");
+  expect(missing.code).not.toBe(0);
+  expect(missing.stdout).toMatch(/product-handlers\.ts.*countProducts/);
+
+  await apply(handler);
+  expect(await run("pnpm typecheck")).toMatchObject({ code: 0 });
+  await using service = await startService({
+    name: "product-service",
+    dataDir: "memory://",
+    entry: join(folder.path, "packages/product-service/src/main.ts"),
+  });
+  const call = `call org.product.v1.ProductService/CountProducts '{"category": "Electronics"}'`;
+  const { stdout } = await run(`pnpm --silent client ${call}`, { PRODUCTS_TARGET: service.target });
+  expect(JSON.parse(stdout)).toEqual({ count: "3" });
+}, 120_000);
+
+test("add a service, and a consumer", async () => {
+  const files = await readmeFiles(join(root, "README.md"));
+  expect(files.map(({ path }) => path)).toEqual([
+    "packages/greeter-service/src/main.ts",
+    "proto/org/greeter/v1/greeter_service.proto",
+    "packages/greeter-service/package.json",
+    "consumer.ts",
+  ]);
+  await using products = await startService({ name: "product-service", dataDir: "memory://" });
+  await using users = await startService({ name: "user-service", dataDir: "memory://" });
+  // On ports that are free, and the consumer where @org/client is installed.
+  const placed = files.map(({ path, text }) => ({
+    path: path === "consumer.ts" ? "conformance/consumer.ts" : path,
+    text: text
+      .replace("50_053", "0")
+      .replace("dns:///product-service:50051", products.target)
+      .replace("dns:///user-service:50052", users.target),
+  }));
+  await writeFiles(folder.path, placed);
+  const install = await run("pnpm install --no-frozen-lockfile --prefer-offline");
+  expect(install).toMatchObject({ code: 0 });
+  expect(await run("pnpm typecheck")).toMatchObject({ code: 0 });
+
+  const consumer = await run("pnpm --silent --filter @org/conformance exec node consumer.ts");
+  expect(consumer.stdout).toContain("Laptop Pro X");
+  expect(consumer.stdout).toContain("p003");
+  expect(consumer.stdout).toMatch(/^3 \[/m);
+  expect(consumer.stdout).toContain("must be an email address");
+
+  await using greeter = await startService({
+    name: "greeter-service",
+    dataDir: "memory://",
+    entry: join(folder.path, "packages/greeter-service/src/main.ts"),
+  });
+  const greet = (name: string): Promise<ToolResult> =>
+    run(
+      `pnpm --silent client call --target ${greeter.target} ` +
+        `org.greeter.v1.GreeterService/Greet '${JSON.stringify({ name })}'`,
+    );
+  expect(JSON.parse((await greet("Alice")).stdout)).toEqual({ greeting: "Hello, Alice!" });
+  expect(await greet("")).toMatchObject({ code: 1, stderr: expect.stringContaining("name") });
+}, 180_000);
