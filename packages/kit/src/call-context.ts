@@ -3,6 +3,12 @@ import { Code } from "./code.ts";
 import { sendable } from "./metadata.ts";
 import { RpcError } from "./rpc-error.ts";
 
+/**
+ * How long before a call's deadline its end still counts as that, in milliseconds. The client's timer
+ * runs out as well, and resets the stream; which of the two comes first depends on the way between.
+ */
+const deadlineJitterMs = 20;
+
 /** What every kind of grpc-js server call has. */
 export interface SurfaceCall {
   readonly metadata: Metadata;
@@ -106,8 +112,7 @@ export class CallContext {
   /** @internal The call is over on the wire. grpc-js says no more than that, so the reason is worked out. */
   over(): void {
     if (this.#end !== undefined) return;
-    // A timer may fire in the millisecond before.
-    const late = Number(this.#call.getDeadline()) <= Date.now() + 1;
+    const late = Number(this.#call.getDeadline()) <= Date.now() + deadlineJitterMs;
     this.abort(
       late
         ? new RpcError(Code.DEADLINE_EXCEEDED, "the deadline passed")

@@ -148,8 +148,14 @@ async function answerStream(
     },
   };
   trackStream(live, call, stream);
+  const timer = onDeadline(context, () => {
+    context.over();
+    if (input instanceof MessageQueue) input.fail(context.aborted);
+    writer.release();
+  });
   try {
-    const responses = handler(input, context) as AsyncIterable<unknown>;
+    const responses = handler(input, context);
+    if (!isAsyncIterable(responses)) throw new TypeError("the handler returned no async iterable");
     for await (const response of responses) {
       if (context.aborted !== undefined) break;
       context.sendHeader();
@@ -164,8 +170,22 @@ async function answerStream(
     const status = boundary(error, context);
     if (context.answer()) call.emit("error", status.toStatus(context.trailerIfAny));
   } finally {
+    clearTimeout(timer);
     live.partDone();
   }
+}
+
+/**
+ * At the deadline grpc-js sends the status behind the answers that the client has not read yet, and says
+ * that the call is over once that has left: of a client that stops reading, a handler would never hear.
+ */
+function onDeadline(context: CallContext, expire: () => void): NodeJS.Timeout | undefined {
+  const { deadline } = context;
+  return deadline && setTimeout(expire, deadline.getTime() - Date.now());
+}
+
+function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
+  return typeof value === "object" && value !== null && Symbol.asyncIterator in value;
 }
 
 function trackStream(live: LiveCalls, call: SurfaceCall, stream: LiveStream): void {

@@ -9,7 +9,7 @@ import {
   createClient,
   RpcError,
 } from "../src/client-index.ts";
-import type { RequestInfo } from "../src/gen/google/rpc/error_details.ts";
+import { RequestInfo } from "../src/gen/google/rpc/error_details.ts";
 import {
   type CallContext,
   Code,
@@ -188,4 +188,13 @@ export function abortion(signal: AbortSignal): Promise<unknown> {
   if (signal.aborted) settle();
   else signal.addEventListener("abort", settle, { once: true });
   return promise;
+}
+
+/** A message in the frame that it has on the wire, for peers that are not gRPC libraries. */
+export function frame(each: RequestInfo): Buffer {
+  const bytes = RequestInfo.encode(each).finish();
+  const framed = Buffer.alloc(5 + bytes.byteLength);
+  framed.writeUInt32BE(bytes.byteLength, 1);
+  framed.set(bytes, 5);
+  return framed;
 }
