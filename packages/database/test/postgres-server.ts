@@ -8,14 +8,23 @@ import pg from "pg";
 const user = "postgres";
 const password = "a-secret-of-the-tests";
 
+type Row = Record<string, unknown>;
+
+/** A connection to a database. */
+export interface Session extends AsyncDisposable {
+  query(text: string, values?: readonly unknown[]): Promise<Row[]>;
+}
+
 /** A PostgreSQL server of a test's own. */
 export interface PostgresServer extends AsyncDisposable {
   /** Makes an empty database, and answers with its URL. */
   createDatabase(): Promise<string>;
-  /** Runs a statement as the superuser, on a connection of its own. */
-  query(text: string, values?: readonly unknown[]): Promise<Record<string, unknown>[]>;
+  /** Connects as the superuser; to the server's own database by default. */
+  connect(url?: string): Promise<Session>;
   /** Resolves as soon as the query, asked again and again, answers with that many rows. */
   untilRows(count: number, text: string, values?: readonly unknown[]): Promise<void>;
+  /** How many statements with that text in them have run to their end. */
+  statements(text: string): Promise<number>;
   /** Ends all connections, and listens no more. */
   stop(): Promise<void>;
   /** Starts again after `stop`, with the same data on the same port. */
@@ -38,6 +47,7 @@ export async function startPostgres(): Promise<PostgresServer> {
       "-cunix_socket_directories=",
       "-cfsync=off",
       "-cmax_connections=200",
+      "-cshared_preload_libraries=pg_stat_statements",
     ],
     onLog: () => undefined,
     onError: () => undefined,
@@ -45,44 +55,54 @@ export async function startPostgres(): Promise<PostgresServer> {
   await server.initialise();
   await server.start();
 
-  const url = (database: string): string =>
+  const urlOf = (database: string): string =>
     `postgresql://${user}:${password}@127.0.0.1:${port}/${database}`;
+  const connect = (url = urlOf("postgres")): Promise<Session> => openSession(url);
+  await using first = await connect();
+  await first.query("create extension pg_stat_statements");
+
   let databases = 0;
-  const withClient = async <T>(work: (client: pg.Client) => Promise<T>): Promise<T> => {
-    const client = new pg.Client(url("postgres"));
-    await client.connect();
-    try {
-      return await work(client);
-    } finally {
-      await client.end();
-    }
-  };
-  const rowsOf = async (
-    client: pg.Client,
-    text: string,
-    values: readonly unknown[] = [],
-  ): Promise<Record<string, unknown>[]> => {
-    const { rows } = await client.query<Record<string, unknown>>(text, [...values]);
-    return rows;
-  };
   return {
     async createDatabase() {
       databases += 1;
       const name = `test_${databases}`;
-      await withClient((client) => client.query(`create database ${name}`));
-      return url(name);
+      await using session = await connect();
+      await session.query(`create database ${name}`);
+      return urlOf(name);
     },
-    query: (text, values) => withClient((client) => rowsOf(client, text, values)),
-    untilRows: (count, text, values) =>
-      withClient(async (client) => {
-        while ((await rowsOf(client, text, values)).length !== count);
-      }),
+    connect,
+    async untilRows(count, text, values) {
+      await using session = await connect();
+      while ((await session.query(text, values)).length !== count);
+    },
+    async statements(text) {
+      await using session = await connect();
+      const rows = await session.query(
+        "select sum(calls)::integer as calls from pg_stat_statements where position($1 in query) > 0",
+        [text],
+      );
+      return Number(rows[0]?.["calls"] ?? 0);
+    },
     stop: () => server.stop(),
     start: () => server.start(),
     async [Symbol.asyncDispose]() {
       await server.stop();
       await rm(databaseDir, { recursive: true, force: true });
     },
+  };
+}
+
+async function openSession(connectionString: string): Promise<Session> {
+  const client = new pg.Client({ connectionString });
+  // The test may stop the server meanwhile.
+  client.on("error", () => undefined);
+  await client.connect();
+  return {
+    async query(text, values = []) {
+      const { rows } = await client.query<Row>(text, [...values]);
+      return rows;
+    },
+    [Symbol.asyncDispose]: () => client.end(),
   };
 }
 

@@ -215,7 +215,8 @@ describe("a server that goes away", () => {
     const statement = database.query(work);
     await server.untilRows(1, sleeping, [work.text]);
     const outcome = Promise.allSettled([statement]);
-    await server.query(`select pg_terminate_backend(pid) from pg_stat_activity where query = $1`, [
+    await using session = await server.connect();
+    await session.query("select pg_terminate_backend(pid) from pg_stat_activity where query = $1", [
       work.text,
     ]);
     const [cut] = await outcome;

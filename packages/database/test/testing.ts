@@ -4,4 +4,5 @@ export {
   databaseKinds,
   startDatabase,
 } from "./any-database.ts";
-export { freePort, type PostgresServer, startPostgres } from "./postgres-server.ts";
+export { type MainProcess, type MainProcessOptions, startMain } from "./main-process.ts";
+export { freePort, type PostgresServer, type Session, startPostgres } from "./postgres-server.ts";
