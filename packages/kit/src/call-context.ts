@@ -12,6 +12,8 @@ const deadlineJitterMs = 20;
 /** What every kind of grpc-js server call has. */
 export interface SurfaceCall {
   readonly metadata: Metadata;
+  /** Whether `cancelled` was emitted. */
+  readonly cancelled: boolean;
   getDeadline(): Deadline;
   getPeer(): string;
   sendMetadata(header: Metadata): void;
@@ -44,7 +46,11 @@ export class CallContext {
   get signal(): AbortSignal {
     if (this.#abort === undefined) {
       this.#abort = new AbortController();
-      if (this.#end instanceof RpcError) this.#abort.abort(this.#end);
+      const { aborted } = this;
+      if (aborted !== undefined) this.#abort.abort(aborted);
+      this.#call.once("cancelled", () => {
+        this.over();
+      });
     }
     return this.#abort.signal;
   }
@@ -84,6 +90,7 @@ export class CallContext {
 
   /** @internal Why nobody waits for the answer any more; undefined while somebody does. */
   get aborted(): RpcError | undefined {
+    if (this.#call.cancelled) this.over();
     return this.#end instanceof RpcError ? this.#end : undefined;
   }
 

@@ -12,21 +12,26 @@ export interface ServerConfig {
 }
 
 /** The variables that every server reads. For the schema in a service's config.ts. */
-export const serverEnvironment: { readonly [K in keyof ServerConfig]-?: z.ZodType<ServerConfig[K]> } = {
+export const serverEnvironment: {
+  readonly [K in keyof ServerConfig]-?: z.ZodType<ServerConfig[K]>;
+} = {
   NODE_ENV: z.string().optional(),
   GRPC_HOST: z
     .string()
     .min(1, { error: "must be an address, such as 0.0.0.0" })
     .default("127.0.0.1"),
-  LOG_LEVEL: z
-    .enum(logLevels, { error: `must be one of ${logLevels.join(", ")}` })
-    .default("info"),
+  LOG_LEVEL: z.enum(logLevels, { error: `must be one of ${logLevels.join(", ")}` }).default("info"),
 };
 
 /** A TCP port out of the environment. */
 export function portVariable(defaultPort: number): z.ZodType<number> {
   const error = "must be a port: a whole number from 0 (any free one) to 65535";
-  return z.coerce.number({ error }).int({ error }).min(0, { error }).max(65_535, { error }).default(defaultPort);
+  return z.coerce
+    .number({ error })
+    .int({ error })
+    .min(0, { error })
+    .max(65_535, { error })
+    .default(defaultPort);
 }
 
 /** An environment that a service cannot run with; the message names each variable that is wrong. */

@@ -34,4 +34,10 @@ export {
 } from "./logger.ts";
 export { RpcError, type RpcErrorOptions, type Violation } from "./rpc-error.ts";
 export { runMain, type RunMainOptions } from "./run-main.ts";
-export { defaultGraceMs, ListenError, type RunningServer, serve, type ServeOptions } from "./serve.ts";
+export {
+  defaultGraceMs,
+  ListenError,
+  type RunningServer,
+  serve,
+  type ServeOptions,
+} from "./serve.ts";

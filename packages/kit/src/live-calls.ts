@@ -6,20 +6,26 @@ export interface LiveStream {
 }
 
 /**
- * The calls that a server is answering. A call counts until both its handler has settled and its
- * stream is closed, so that neither work nor answers are cut off by a shutdown that waits for it.
+ * The calls that a server is answering. A call counts until its handler has settled and, where it is
+ * a stream, until that is closed too, so that neither work nor answers are cut off by a shutdown that
+ * waits for it. To watch the end of each unary call's stream would cost all of them.
  */
 export class LiveCalls {
   #parts = 0;
   readonly #streams = new Set<LiveStream>();
   #idle: PromiseWithResolvers<void> | undefined;
 
-  /** A call begins: its handler and its stream. */
-  begin(): void {
+  /** A unary call begins: its handler. */
+  beginUnary(): void {
+    this.#parts += 1;
+  }
+
+  /** A call with a stream begins: its handler and its stream. */
+  beginStream(): void {
     this.#parts += 2;
   }
 
-  /** One of a call's two parts is done. */
+  /** One part of a call is done. */
   partDone(): void {
     this.#parts -= 1;
     if (this.#parts === 0) this.#idle?.resolve();

@@ -5,7 +5,9 @@ import { ListenError } from "./serve.ts";
 /** How a program's start is run. */
 export interface RunMainOptions {
   /** Errors that an operator can do something about: they are shown without their stack. */
-  readonly operatorErrors?: readonly (abstract new (...args: never) => Error)[];
+  readonly operatorErrors?: readonly (abstract new (
+    ...args: never
+  ) => Error)[];
 }
 
 /**

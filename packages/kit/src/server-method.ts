@@ -37,12 +37,13 @@ export const serverMethods: Readonly<
 > = {
   unary: (runtime) => (call: UnaryCall, respond: Respond) => {
     if (isOver(call)) return;
-    const context = begin(runtime, call);
+    const context = new CallContext(runtime.path, call);
+    runtime.live.beginUnary();
     answerOnce(runtime, context, respond, call.request);
   },
 
   clientStream: (runtime) => (call: ReadableCall, respond: Respond) => {
-    const context = begin(runtime, call);
+    const context = beginStream(runtime, call);
     const requests = readRequests(call, context);
     const stream: LiveStream = {
       end: (error) => {
@@ -56,12 +57,12 @@ export const serverMethods: Readonly<
   },
 
   serverStream: (runtime) => (call: WritableCall) => {
-    const context = begin(runtime, call);
+    const context = beginStream(runtime, call);
     void answerStream(runtime, context, call, call.request);
   },
 
   bidi: (runtime) => (call: DuplexCall) => {
-    const context = begin(runtime, call);
+    const context = beginStream(runtime, call);
     void answerStream(runtime, context, call, readRequests(call, context));
   },
 };
@@ -76,9 +77,9 @@ function isOver(call: UnaryCall): boolean {
   return typeof inner === "object" && inner !== null && Reflect.get(inner, "cancelled") === true;
 }
 
-function begin({ path, live }: MethodRuntime, call: SurfaceCall): CallContext {
+function beginStream({ path, live }: MethodRuntime, call: SurfaceCall): CallContext {
   const context = new CallContext(path, call);
-  live.begin();
+  live.beginStream();
   call.once("cancelled", () => {
     context.over();
     live.partDone();
@@ -88,37 +89,58 @@ function begin({ path, live }: MethodRuntime, call: SurfaceCall): CallContext {
 
 /** Calls a handler that answers with one message, and sends what it returns or throws. */
 function answerOnce(
-  { handler, boundary, live }: MethodRuntime,
+  runtime: MethodRuntime,
   context: CallContext,
   respond: Respond,
   input: unknown,
 ): void {
-  const succeed = (response: unknown): void => {
-    live.partDone();
-    if (!context.answer()) return;
-    try {
-      context.sendHeader();
-      respond(null, response, context.trailerIfAny);
-    } catch (error) {
-      respond(boundary(error, context).toStatus());
-    }
-  };
-  const fail = (error: unknown): void => {
-    live.partDone();
-    const status = boundary(error, context);
-    if (context.answer()) respond(status.toStatus(context.trailerIfAny));
-  };
-
   let response: unknown;
   try {
-    response = handler(input, context);
+    response = runtime.handler(input, context);
   } catch (error) {
-    fail(error);
+    fail(runtime, context, respond, error);
     return;
   }
-  // A handler that does not wait is answered in the same turn.
-  if (isPromise(response)) response.then(succeed, fail);
-  else succeed(response);
+  if (isPromise(response)) {
+    response.then(
+      (message) => {
+        succeed(runtime, context, respond, message);
+      },
+      (error: unknown) => {
+        fail(runtime, context, respond, error);
+      },
+    );
+  } else {
+    // A handler that does not wait is answered in the same turn.
+    succeed(runtime, context, respond, response);
+  }
+}
+
+function succeed(
+  { boundary, live }: MethodRuntime,
+  context: CallContext,
+  respond: Respond,
+  response: unknown,
+): void {
+  live.partDone();
+  if (!context.answer()) return;
+  try {
+    context.sendHeader();
+    respond(null, response, context.trailerIfAny);
+  } catch (error) {
+    respond(boundary(error, context).toStatus());
+  }
+}
+
+function fail(
+  { boundary, live }: MethodRuntime,
+  context: CallContext,
+  respond: Respond,
+  error: unknown,
+): void {
+  live.partDone();
+  const status = boundary(error, context);
+  if (context.answer()) respond(status.toStatus(context.trailerIfAny));
 }
 
 /** Whoever made it: a promise of another realm, such as Node's own in a test of jest's, is no `Promise` here. */
