@@ -1,0 +1,48 @@
+import { Command } from "commander";
+import { addCallCommand } from "./call-command.ts";
+import { addCodecCommands } from "./codec-commands.ts";
+import { parseTarget } from "./config.ts";
+import { addDemoCommand } from "./demo-command.ts";
+import { addHealthCommand } from "./health-command.ts";
+import { addExamples } from "./help.ts";
+import { wholeNumberOption } from "./options.ts";
+import { addProductCommands } from "./product-commands.ts";
+import type { Session } from "./session.ts";
+import { addUserCommands } from "./user-commands.ts";
+import { readVersion } from "./version.ts";
+
+/** The options that every command has. */
+export interface GlobalOptions {
+  readonly products?: string;
+  readonly users?: string;
+  readonly timeout?: number;
+  readonly json?: true;
+}
+
+const notes = `
+Results go to stdout, everything else to stderr. Exit codes: 0 it went well; 1 a call failed, or rows
+were rejected, or a service is not well; 2 the command is used wrongly; 130 Ctrl-C.`;
+
+/** The command line: its options and its commands. It throws what commander would exit for. */
+export function createProgram(name: string, open: () => Session): Command {
+  const program = new Command(name)
+    .description("Call product-service and user-service.")
+    .version(readVersion())
+    .option("--products <target>", "where product-service is (PRODUCTS_TARGET)", parseTarget)
+    .option("--users <target>", "where user-service is (USERS_TARGET)", parseTarget)
+    .option("--timeout <ms>", "how long a call may take", wholeNumberOption(1))
+    .option("--json", "print JSON for programs, one object a line")
+    .addHelpText("after", notes)
+    .configureHelp({ showGlobalOptions: true })
+    .exitOverride()
+    // Whoever catches the error reports it.
+    .configureOutput({ outputError: () => undefined });
+  addExamples(program, "$ product list Electronics", "$ user list --all --json", "$ health");
+  addProductCommands(program, open);
+  addUserCommands(program, open);
+  addHealthCommand(program, open);
+  addCallCommand(program, open);
+  addCodecCommands(program, open);
+  addDemoCommand(program, open);
+  return program;
+}

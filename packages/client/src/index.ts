@@ -1,0 +1,22 @@
+export { allUsers, type AllUsersOptions, type UserPage, userPage } from "./all-users.ts";
+export {
+  type Clients,
+  connect,
+  type ConnectOptions,
+  defaultTargets,
+  type Services,
+} from "./connect.ts";
+export { AmountError, formatAmount, parseMoney } from "./money.ts";
+export {
+  type CallOptions,
+  type Client,
+  Code,
+  codeName,
+  type DetailMessages,
+  type DetailName,
+  type ErrorDetail,
+  type MessageInput,
+  type MessageInputs,
+  RpcError,
+  type Violation,
+} from "@org/kit/client";
