@@ -6,6 +6,7 @@ import { createErrorBoundary } from "./error-boundary.ts";
 import { descriptorSet as protocolDescriptorSet } from "./gen/descriptor.ts";
 import type { Service } from "./implement.ts";
 import { defaultMaxMessageBytes } from "./limits.ts";
+import { Listener } from "./listener.ts";
 import { LiveCalls } from "./live-calls.ts";
 import { createLogger, type Logger } from "./logger.ts";
 import { reflectionService } from "./reflection.ts";
@@ -106,12 +107,23 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   health.addToServer(server);
 
   const address = host.includes(":") ? `[${host}]` : host;
-  const boundPort = await bind(server, `${address}:${port}`, credentials);
+  const injector = server.createConnectionInjector(credentials);
+  const listener = await Listener.listen(host, port, {
+    connection: (socket) => {
+      injector.injectConnection(socket);
+    },
+    error: (err) => {
+      logger.error({ err }, "cannot accept a connection");
+    },
+  }).catch((cause: unknown) => {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new ListenError(`cannot listen on ${address}:${port}: ${reason}`, { cause });
+  });
   const setHealth = (status: "SERVING" | "NOT_SERVING"): void => {
     for (const name of ["", ...names]) health.setStatus(name, status);
   };
   setHealth("SERVING");
-  logger.info({ host, port: boundPort, services: names }, "serving");
+  logger.info({ host, port: listener.port, services: names }, "serving");
 
   const closed = Promise.withResolvers<void>();
   let closing = false;
@@ -119,7 +131,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     if (!closing) {
       closing = true;
       setHealth("NOT_SERVING");
-      drain(server, live, graceMs, logger)
+      drain(server, listener, live, graceMs, logger)
         .then(() => onClosed?.())
         .then(closed.resolve, closed.reject);
     }
@@ -127,7 +139,12 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   };
   if (signals) closeOnSignal(close, closed.promise, logger);
   const reachable = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "[::1]" : address;
-  return { port: boundPort, target: `${reachable}:${boundPort}`, closed: closed.promise, close };
+  return {
+    port: listener.port,
+    target: `${reachable}:${listener.port}`,
+    closed: closed.promise,
+    close,
+  };
 }
 
 /** Registers a service's methods under its own name and its aliases, composed once for all of them. */
@@ -160,15 +177,6 @@ function register(server: Server, service: Service, live: LiveCalls, logger: Log
 
 function isHandler(value: unknown): value is UntypedHandler {
   return typeof value === "function";
-}
-
-function bind(server: Server, address: string, credentials: ServerCredentials): Promise<number> {
-  const { promise, resolve, reject } = Promise.withResolvers<number>();
-  server.bindAsync(address, credentials, (error, port) => {
-    if (error === null) resolve(port);
-    else reject(new ListenError(`cannot listen on ${address}: ${error.message}`, { cause: error }));
-  });
-  return promise;
 }
 
 function closeOnSignal(close: () => Promise<void>, closed: Promise<void>, logger: Logger): void {

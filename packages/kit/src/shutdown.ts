@@ -1,5 +1,6 @@
 import type { Server } from "@grpc/grpc-js";
 import { Code } from "./code.ts";
+import type { Listener } from "./listener.ts";
 import type { LiveCalls } from "./live-calls.ts";
 import type { Logger } from "./logger.ts";
 import { RpcError } from "./rpc-error.ts";
@@ -17,14 +18,14 @@ const flushMs = 250;
  */
 export async function drain(
   server: Server,
+  listener: Listener,
   live: LiveCalls,
   graceMs: number,
   logger: Logger,
 ): Promise<void> {
-  const { promise: allClosed, resolve } = Promise.withResolvers<void>();
-  server.tryShutdown(() => {
-    resolve();
-  });
+  listener.stop();
+  // It tells each client to send its next calls elsewhere; a connection without calls closes at once.
+  server.tryShutdown(() => undefined);
   const idle = live.idle();
   if ((await within(graceMs * streamShare, idle)) === "late") {
     live.endStreams(new RpcError(Code.UNAVAILABLE, "the server is shutting down"));
@@ -32,8 +33,9 @@ export async function drain(
       logger.warn({ graceMs }, "the grace is over: cutting off the calls that are left");
     }
   }
-  await within(Math.min(flushMs, graceMs), allClosed);
-  server.forceShutdown();
+  await within(Math.min(flushMs, graceMs), listener.closed);
+  listener.cutOff();
+  await listener.closed;
 }
 
 /** Waits for a promise, but no longer than that. */
