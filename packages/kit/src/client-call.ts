@@ -1,6 +1,6 @@
 import { type Channel, Metadata, type StatusObject } from "@grpc/grpc-js";
 import { Code } from "./code.ts";
-import type { CallOptions } from "./create-client.ts";
+import type { CallOptions } from "./call-options.ts";
 import { MessageQueue } from "./message-queue.ts";
 import { sendable } from "./metadata.ts";
 import { RpcError } from "./rpc-error.ts";

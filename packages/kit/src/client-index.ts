@@ -1,6 +1,6 @@
+export type { CallOptions } from "./call-options.ts";
 export { Code, codeName } from "./code.ts";
 export {
-  type CallOptions,
   type ChannelSettings,
   type Client,
   type ClientMethod,

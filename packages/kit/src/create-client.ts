@@ -3,8 +3,8 @@ import {
   type ChannelCredentials,
   type ChannelOptions,
   credentials as grpcCredentials,
-  type Metadata,
 } from "@grpc/grpc-js";
+import type { CallOptions } from "./call-options.ts";
 import { ClientCall, type Inputs, type MethodCaller } from "./client-call.ts";
 import {
   encoderOf,
@@ -20,22 +20,6 @@ import { defaultMaxMessageBytes } from "./limits.ts";
 
 /** How long a call that answers with one message may take where nothing else is set, in milliseconds. */
 export const defaultTimeoutMs = 15_000;
-
-/** What one call can be told besides its messages. */
-export interface CallOptions {
-  /** When to give up. It wins over `timeoutMs`. */
-  readonly deadline?: Date;
-  /** After how many milliseconds to give up; Infinity for never. */
-  readonly timeoutMs?: number;
-  /** Cancels the call when it is aborted. */
-  readonly signal?: AbortSignal;
-  /** What to send along; nothing by default. */
-  readonly metadata?: Metadata;
-  /** Gets the metadata that come before the first message. */
-  readonly onHeader?: (header: Metadata) => void;
-  /** Gets the metadata that come after the last message, whatever the call's status. */
-  readonly onTrailer?: (trailer: Metadata) => void;
-}
 
 /** A message to send: fields that are left out have their defaults. */
 export type MessageInput<T> = T extends Uint8Array | Date | string | number | boolean | bigint

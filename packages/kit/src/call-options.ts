@@ -1,0 +1,17 @@
+import type { Metadata } from "@grpc/grpc-js";
+
+/** What one call can be told besides its messages. */
+export interface CallOptions {
+  /** When to give up. It wins over `timeoutMs`. */
+  readonly deadline?: Date;
+  /** After how many milliseconds to give up; Infinity for never. */
+  readonly timeoutMs?: number;
+  /** Cancels the call when it is aborted. */
+  readonly signal?: AbortSignal;
+  /** What to send along; nothing by default. */
+  readonly metadata?: Metadata;
+  /** Gets the metadata that come before the first message. */
+  readonly onHeader?: (header: Metadata) => void;
+  /** Gets the metadata that come after the last message, whatever the call's status. */
+  readonly onTrailer?: (trailer: Metadata) => void;
+}
