@@ -37,15 +37,12 @@ const echo = implement(
       }
       // It waits for nobody but the client.
       if (requestId === "endless") {
-        for (;;) {
+        for (let id = 1; ; id += 1) {
           counts.produced += 1;
-          yield message(String(counts.produced), servingData);
+          yield message(String(id), servingData);
         }
       }
-      if (requestId === "never read on") {
-        yield message("started");
-        await abortion(signal);
-      }
+      if (requestId === "never read on") await abortion(signal);
       yield message(`re: ${requestId}`);
     }
   }),
