@@ -51,8 +51,9 @@ export class Directory {
   /**
    * Creates valid users, all or none, and answers with them in their order. One whose request id was
    * used before, with the same content, is the user that was created then. Throws REQUEST_ID_REUSED.
+   * None are created where the signal is aborted meanwhile.
    */
-  async create(newUsers: readonly NewUser[]): Promise<User[]> {
+  async create(newUsers: readonly NewUser[], signal?: AbortSignal): Promise<User[]> {
     const createdAt = new Date();
     const byRequestId = new Map<string, Creation>();
     const all = newUsers.map(({ requestId, ...content }): Creation => {
@@ -65,7 +66,7 @@ export class Directory {
       return creation;
     });
     const distinct = [...new Set(all)];
-    const created = await this.#store.create(distinct);
+    const created = await this.#store.create(distinct, signal);
     if ("reusedRequestId" in created) throw reused(created.reusedRequestId);
     const users = new Map(distinct.map((creation, index) => [creation, created[index]]));
     return all.map((creation) => users.get(creation) ?? creation.user);

@@ -25,6 +25,10 @@ export interface UserStore {
    * Writes users durably, all or none, and answers with them in their order: in place of one whose
    * request was answered before, the user that was created then. Request ids are all different.
    * Answers with the request id, and writes nothing, where one was used for a user with other content.
+   * Where the signal is aborted before they are written, it throws the signal's reason.
    */
-  create(creations: readonly Creation[]): Promise<User[] | { readonly reusedRequestId: string }>;
+  create(
+    creations: readonly Creation[],
+    signal?: AbortSignal,
+  ): Promise<User[] | { readonly reusedRequestId: string }>;
 }

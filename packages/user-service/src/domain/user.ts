@@ -58,7 +58,8 @@ function emailProblem(email: string): string | undefined {
 }
 
 function textProblem(text: string, min: number, max: number): string | undefined {
-  // Counted as people and PostgreSQL do, not in UTF-16 units.
+  // Counted as people and PostgreSQL do, not in UTF-16 units, of which a character has one or two.
+  if (text.length > 2 * max) return `must be at most ${max} characters`;
   const length = text.length <= max ? text.length : [...text].length;
   if (length < min) return "must not be empty";
   if (length > max) return `must be at most ${max} characters, is ${length}`;

@@ -55,8 +55,10 @@ export function userHandlers({ directory, pageTokens }: UserHandlersOptions): Se
 
       listUsers: (request, call) => listUsers(directory, pageTokens, request, call),
 
-      async bulkCreateUsers(requests) {
-        const users = await directory.create(await readAll(requests));
+      async bulkCreateUsers(requests, call) {
+        // A client on Node that gives up half-closes the stream before it resets it, so that for a
+        // moment a part looks like the whole: the signal tells while there is time.
+        const users = await directory.create(await readAll(requests), call.signal);
         return { createdCount: users.length, userIds: users.map(({ id }) => id) };
       },
     },
@@ -106,14 +108,17 @@ function pageOf(
 async function readAll(requests: Requests<CreateUserRequest>): Promise<NewUser[]> {
   const users: NewUser[] = [];
   const violations: Violation[] = [];
+  let count = 0;
   for await (const request of requests) {
-    if (users.length === maxBulk) {
+    if (count === maxBulk) {
       throw new RpcError(Code.OUT_OF_RANGE, `at most ${maxBulk} users can be created at once`);
     }
     const user = fromRequest(request);
-    violations.push(...violationsOf(user, `requests[${users.length}].`));
-    users.push(user);
+    violations.push(...violationsOf(user, `requests[${count}].`));
+    // None is kept once one is wrong: that one may be as large as a message can be.
+    if (violations.length === 0) users.push(user);
     if (violations.length >= maxViolations) break;
+    count += 1;
   }
   refuse(violations);
   return users;

@@ -73,15 +73,17 @@ export class SqlUserStore implements UserStore {
 
   async create(
     creations: readonly Creation[],
+    signal?: AbortSignal,
   ): Promise<User[] | { readonly reusedRequestId: string }> {
     const requested = creations.filter(({ requestId }) => requestId !== undefined);
-    if (requested.length === 0) {
+    if (requested.length === 0 && signal === undefined) {
       await insert(this.#database, creations);
       return creations.map(({ user }) => user);
     }
     try {
-      return await this.#database.transaction((transaction) =>
-        createOnce(transaction, creations, requested),
+      return await this.#database.transaction(
+        (transaction) => createOnce(transaction, creations, requested),
+        signal,
       );
     } catch (error) {
       if (error instanceof ReusedRequestId) return { reusedRequestId: error.requestId };
@@ -100,6 +102,22 @@ async function createOnce(
   creations: readonly Creation[],
   requested: readonly Creation[],
 ): Promise<User[]> {
+  const isNew = await claim(transaction, requested);
+  const repeated = requested.filter(({ requestId = "" }) => !isNew.has(requestId));
+  const earlier = await earlierUsers(transaction, repeated);
+  await insert(
+    transaction,
+    creations.filter(({ requestId }) => requestId === undefined || isNew.has(requestId)),
+  );
+  return creations.map(({ user, requestId = "" }) => earlier.get(requestId) ?? user);
+}
+
+/** Takes the request ids that nobody has used; which those are. */
+async function claim(
+  transaction: Queryable,
+  requested: readonly Creation[],
+): Promise<ReadonlySet<string>> {
+  if (requested.length === 0) return new Set();
   // Waits for whoever is writing the same request id at the moment; sorted, so that nobody waits in a circle.
   const claimed = await transaction.query<{ request_id: string }>({
     name: "user-request-claim",
@@ -115,14 +133,7 @@ async function createOnce(
       requested.map(({ user }) => user.id),
     ],
   });
-  const isNew = new Set(claimed.map(({ request_id }) => request_id));
-  const repeated = requested.filter(({ requestId = "" }) => !isNew.has(requestId));
-  const earlier = await earlierUsers(transaction, repeated);
-  await insert(
-    transaction,
-    creations.filter(({ requestId }) => requestId === undefined || isNew.has(requestId)),
-  );
-  return creations.map(({ user, requestId = "" }) => earlier.get(requestId) ?? user);
+  return new Set(claimed.map(({ request_id }) => request_id));
 }
 
 /** The users that repeated requests created, by request id. */

@@ -1,0 +1,82 @@
+import { describe, expect, test } from "@jest/globals";
+import { EnvironmentError } from "@org/kit";
+import { readConfig } from "../src/config.ts";
+
+test("nothing has to be set for development", () => {
+  expect(readConfig({})).toEqual({
+    GRPC_HOST: "127.0.0.1",
+    GRPC_PORT: 50_052,
+    LOG_LEVEL: "info",
+    DATA_DIR: ".data",
+    EMBEDDED_DATABASE: false,
+  });
+});
+
+test("everything can be set, and nothing else is taken along", () => {
+  const environment = {
+    NODE_ENV: "production",
+    GRPC_HOST: "::",
+    GRPC_PORT: "0",
+    LOG_LEVEL: "warn",
+    DATABASE_URL: "postgresql://user:secret@host:5432/name",
+    DATA_DIR: "/var/lib/data",
+    EMBEDDED_DATABASE: "true",
+  };
+  expect(readConfig({ ...environment, PATH: "/bin" })).toEqual({
+    ...environment,
+    GRPC_PORT: 0,
+    EMBEDDED_DATABASE: true,
+  });
+});
+
+test("a variable that is set to nothing counts as unset", () => {
+  const names = [
+    "GRPC_HOST",
+    "GRPC_PORT",
+    "LOG_LEVEL",
+    "DATABASE_URL",
+    "DATA_DIR",
+    "EMBEDDED_DATABASE",
+  ];
+  expect(readConfig(Object.fromEntries(names.map((name) => [name, ""])))).toEqual(readConfig({}));
+});
+
+describe("a wrong value is named, with what it should be", () => {
+  const port = "must be a port: a whole number from 0 (any free one) to 65535";
+
+  test.each([
+    ["GRPC_PORT", "http", `GRPC_PORT is "http": it ${port}`],
+    ["GRPC_PORT", "65536", `GRPC_PORT is "65536": it ${port}`],
+    ["GRPC_PORT", "-1", `GRPC_PORT is "-1": it ${port}`],
+    ["GRPC_PORT", "50051.5", `GRPC_PORT is "50051.5": it ${port}`],
+    ["GRPC_PORT", "50051;", `GRPC_PORT is "50051;": it ${port}`],
+    [
+      "LOG_LEVEL",
+      "loud",
+      'LOG_LEVEL is "loud": it must be one of silent, fatal, error, warn, info, debug, trace',
+    ],
+    ["EMBEDDED_DATABASE", "maybe", 'EMBEDDED_DATABASE is "maybe": it must be true or false'],
+    [
+      "DATABASE_URL",
+      "mysql://user:secret@host/name",
+      "DATABASE_URL is a value that is not shown: it must be a URL such as postgresql://user:password@host:5432/name",
+    ],
+    [
+      "NODE_ENV",
+      "production",
+      "DATABASE_URL must be set in production: the embedded database survives the end of its process but not a power cut; EMBEDDED_DATABASE=true accepts that",
+    ],
+  ])("%s=%s", (name, value, line) => {
+    expect(() => readConfig({ [name]: value })).toThrow(
+      new EnvironmentError(`the environment is wrong:\n  ${line}`),
+    );
+  });
+
+  test("all of them at once, and no password", () => {
+    const environment = { GRPC_PORT: "http", LOG_LEVEL: "loud", DATABASE_URL: "secret" };
+    expect(() => readConfig(environment)).toThrow(
+      /GRPC_PORT[^]*LOG_LEVEL[^]*DATABASE_URL|DATABASE_URL[^]*GRPC_PORT/,
+    );
+    expect(() => readConfig(environment)).not.toThrow(/secret/);
+  });
+});

@@ -1,0 +1,123 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Channel } from "@grpc/grpc-js";
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { type CreateUserRequest, UserServiceDefinition } from "@org/contracts/user/v1";
+import { freePort, type MainProcess, startMain } from "@org/database/testing";
+import { type Client, Code, createChannel, createClient, type MessageInput } from "@org/kit/client";
+import { gather, newUser } from "./contract/messages.ts";
+
+let dataDir: string;
+
+beforeAll(async () => {
+  dataDir = await mkdtemp(join(tmpdir(), "main-"));
+});
+
+afterAll(() => rm(dataDir, { recursive: true, force: true }));
+
+function start(environment: Record<string, string> = {}): MainProcess {
+  return startMain({
+    main: new URL("../src/main.ts", import.meta.url),
+    environment: { GRPC_PORT: "0", DATA_DIR: dataDir, ...environment },
+  });
+}
+
+/** A client of the service in a process; resolves once that serves. */
+async function connect(
+  main: MainProcess,
+): Promise<{ channel: Channel; users: Client<typeof UserServiceDefinition> }> {
+  const channel = createChannel({ target: `127.0.0.1:${await main.port}` });
+  return { channel, users: createClient(UserServiceDefinition, { channel }) };
+}
+
+describe("a start that cannot be ends with 1, and says why in one sentence", () => {
+  test("a wrong environment", async () => {
+    await using main = start({ GRPC_PORT: "http", DATABASE_URL: "mysql://user:secret@host/name" });
+    expect(await main.exit).toEqual({
+      code: 1,
+      signal: null,
+      stderr: expect.stringMatching(
+        /^the environment is wrong:\n(?: {2}(?:GRPC_PORT is "http"|DATABASE_URL is a value that is not shown): it must be .*\n){2}$/,
+      ),
+    });
+  });
+
+  test("a database server that nobody finds", async () => {
+    const port = await freePort();
+    await using main = start({ DATABASE_URL: `postgresql://user:secret@127.0.0.1:${port}/name` });
+    expect(await main.exit).toEqual({
+      code: 1,
+      signal: null,
+      stderr: `the database cannot be reached: connect ECONNREFUSED 127.0.0.1:${port}\n`,
+    });
+  });
+
+  test("a data folder that is taken, and a port that is", async () => {
+    await using owner = start();
+    const port = await owner.port;
+    await using second = start();
+    expect(await second.exit).toEqual({
+      code: 1,
+      signal: null,
+      stderr:
+        `the embedded database in ${join(dataDir, "user-service")} is in use by process ${owner.pid}: ` +
+        "stop that process, or set DATA_DIR to another folder, or DATABASE_URL to a server\n",
+    });
+
+    // What a killed process leaves behind takes nothing.
+    owner.kill("SIGKILL");
+    expect(await owner.exit).toMatchObject({ signal: "SIGKILL" });
+    const occupant = createServer();
+    await new Promise<void>((resolve) => occupant.listen(port, "127.0.0.1", resolve));
+    await using third = start({ GRPC_PORT: String(port) });
+    const { code, stderr } = await third.exit;
+    expect(code).toBe(1);
+    expect(stderr.trimEnd().split("\n").at(-1)).toMatch(
+      new RegExp(`^cannot listen on 127\\.0\\.0\\.1:${port}: .*EADDRINUSE`),
+    );
+    await new Promise((resolve) => occupant.close(resolve));
+  });
+});
+
+test("SIGTERM lets a bulk come to its end, ends one that goes on, and loses nothing", async () => {
+  await using main = start();
+  const { channel, users } = await connect(main);
+  const halfway = Promise.withResolvers<void>();
+  const stopping = Promise.withResolvers<void>();
+  const never = Promise.withResolvers<MessageInput<CreateUserRequest>>();
+  async function* ending() {
+    yield newUser({ name: "of the one that ends" });
+    halfway.resolve();
+    await stopping.promise;
+    yield newUser({ name: "of the one that ends" });
+  }
+  async function* goingOn() {
+    yield newUser({ name: "of the one that goes on" });
+    yield await never.promise;
+  }
+  const ended = users.bulkCreateUsers(ending());
+  const cut = Promise.allSettled([users.bulkCreateUsers(goingOn())]);
+  await halfway.promise;
+  const { id: userId } = await users.createUser(newUser());
+
+  main.kill("SIGTERM");
+  stopping.resolve();
+  expect(await ended).toMatchObject({ createdCount: 2 });
+  expect(await cut).toMatchObject([{ reason: { code: Code.UNAVAILABLE } }]);
+  expect(await main.exit).toEqual({ code: 0, signal: null, stderr: "" });
+  channel.close();
+
+  await using restarted = start();
+  const again = await connect(restarted);
+  expect(await again.users.getUser({ userId })).toMatchObject({ name: "Alice" });
+  const names = (await gather(again.users.listUsers({}))).map(({ name }) => name);
+  expect(names.filter((name) => name.startsWith("of"))).toEqual([
+    "of the one that ends",
+    "of the one that ends",
+  ]);
+  restarted.kill("SIGTERM");
+  expect(await restarted.exit).toEqual({ code: 0, signal: null, stderr: "" });
+  again.channel.close();
+});

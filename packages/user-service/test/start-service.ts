@@ -1,0 +1,31 @@
+import type { Channel } from "@grpc/grpc-js";
+import { UserServiceDefinition } from "@org/contracts/user/v1";
+import type { DatabaseConfig } from "@org/database";
+import type { RunningServer } from "@org/kit";
+import { type Client, createChannel, createClient } from "@org/kit/client";
+import { startApp } from "../src/app.ts";
+
+/** The service on a free port, and a client that is connected to it. */
+export interface TestService extends AsyncDisposable {
+  readonly server: RunningServer;
+  readonly channel: Channel;
+  readonly users: Client<typeof UserServiceDefinition>;
+}
+
+/** Starts the service as its main does, on a database of the test's. */
+export async function startService(database: DatabaseConfig): Promise<TestService> {
+  const server = await startApp(
+    { GRPC_HOST: "127.0.0.1", GRPC_PORT: 0, LOG_LEVEL: "silent", ...database },
+    { signals: false },
+  );
+  const channel = createChannel({ target: server.target });
+  return {
+    server,
+    channel,
+    users: createClient(UserServiceDefinition, { channel }),
+    async [Symbol.asyncDispose]() {
+      channel.close();
+      await server.close();
+    },
+  };
+}
