@@ -42,7 +42,7 @@ export interface LogLine {
   readonly err?: unknown;
 }
 
-const logLine: z.ZodType<LogLine> = z.object({
+const logLine: z.ZodType<LogLine> = z.looseObject({
   level: z.number(),
   msg: z.string(),
   path: z.string().optional(),
