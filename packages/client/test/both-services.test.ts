@@ -1,4 +1,9 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { PassThrough } from "node:stream";
+import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { runDemo } from "../src/cli/demo-command.ts";
 import { Output } from "../src/cli/output.ts";
@@ -107,16 +112,16 @@ describe("allUsers", () => {
 
 describe("health", () => {
   test("asks both targets, and exits with 0 when all is well", async () => {
-    const [text, json] = await Promise.all([run(["health"]), run(["health", "--json"])]);
-    expect(text.stdout.split("\n").map((line) => line.split(/\s{2,}/))).toEqual([
+    const [people, programs] = await Promise.all([run(["health"]), run(["health", "--json"])]);
+    expect(people.stdout.split("\n").map((line) => line.split(/\s{2,}/))).toEqual([
       ["TARGET", "SERVICE", "STATUS", "DETAIL"],
       [products.target, "org.product.v1.ProductService", "SERVING"],
       [users.target, "org.user.v1.UserService", "SERVING"],
       [""],
     ]);
-    expect(text).toMatchObject({ code: 0, stderr: "" });
-    expect(json.code).toBe(0);
-    expect(jsonLines(json.stdout)).toEqual([
+    expect(people).toMatchObject({ code: 0, stderr: "" });
+    expect(programs.code).toBe(0);
+    expect(jsonLines(programs.stdout)).toEqual([
       { target: products.target, service: "org.product.v1.ProductService", status: "SERVING" },
       { target: users.target, service: "org.user.v1.UserService", status: "SERVING" },
     ]);
@@ -193,7 +198,7 @@ describe("demo", () => {
     const lines: string[] = [];
     const stdout = new PassThrough()
       .setEncoding("utf8")
-      .on("data", (text: string) => lines.push(text));
+      .on("data", (line: string) => lines.push(line));
     await runDemo(clients, new Output({ stdout, json: true }));
     expect(jsonLines(lines.join("")).slice(0, 2)).toEqual([
       { step: "GetProduct p001", text: "p001  Laptop Pro X, 1500.00 USD: High-end laptop" },
@@ -207,5 +212,42 @@ describe("demo", () => {
       code: 1,
       stderr: expect.stringMatching(/^UNAVAILABLE: [\s\S]*No service answers at 127\.0\.0\.1:1\./),
     });
+  });
+});
+
+describe("the README", () => {
+  test("has a program that runs", async () => {
+    const readme = await readFile(join(import.meta.dirname, "../README.md"), "utf8");
+    const program = /```ts\n(?<code>[^]*?)```/.exec(readme)?.groups?.["code"] ?? "";
+    expect(program).toContain('products: "dns:///product-service:50051"');
+    const own = program
+      .replace("dns:///product-service:50051", products.target)
+      .replace("dns:///user-service:50052", users.target);
+    // Inside of the package, whose name then stands for itself.
+    const file = join(import.meta.dirname, `readme-${process.pid}.ts`);
+    await writeFile(file, own);
+    try {
+      const child = spawn(process.execPath, [file], { stdio: ["ignore", "pipe", "inherit"] });
+      const closed = once(child, "close");
+      const stdout = await text(child.stdout);
+      await closed;
+      expect(child.exitCode).toBe(0);
+      const lines = stdout.trimEnd().split("\n");
+      expect(lines).toEqual(expect.arrayContaining(["Alice", "1n true", "2n false"]));
+      expect(stdout).toMatch(/\n3 undefined \[[^]*field: 'email',[^]*must be an email address/);
+    } finally {
+      await rm(file);
+    }
+  });
+
+  test("has a file that can be imported", async () => {
+    const readme = await readFile(join(import.meta.dirname, "../README.md"), "utf8");
+    const csv = /```csv\n(?<rows>[^]*?)```/.exec(readme)?.groups?.["rows"] ?? "";
+    const { code, stdout } = await runClient(
+      ["product", "import", "-", "--format", "csv", "--json", "--products", products.target],
+      { stdin: csv },
+    );
+    expect(jsonLines(stdout)).toMatchObject([{ created: 2, rejected: 0 }]);
+    expect(code).toBe(0);
   });
 });

@@ -175,13 +175,14 @@ test("import takes NDJSON from the standard input: rows, and the contract's own 
     { upsert: { id: "n4", nme: "Whole" } },
     { id: "n5", name: 5, category: "Nd", price: 1 },
     { upsert: {}, deleteProductId: "n1" },
+    { id: "n6", name: "half \ud83d", category: "Nd", price: 1 },
   ];
   const { code, stdout, stderr } = await product(["import", "-", "--format", "ndjson", "--json"], {
     stdin: rows.map((row) => JSON.stringify(row)).join("\n"),
   });
   expect(code).toBe(1);
   expect(jsonLines(stdout)).toEqual([
-    { created: 3, updated: 0, unchanged: 0, deleted: 1, rejected: 3 },
+    { created: 3, updated: 0, unchanged: 0, deleted: 1, rejected: 4 },
   ]);
   expect(jsonLines(stderr)).toEqual([
     {
@@ -198,6 +199,11 @@ test("import takes NDJSON from the standard input: rows, and the contract's own 
       violations: [
         { field: "row", description: expect.stringContaining("oneof set multiple times") },
       ],
+    },
+    {
+      file: "stdin",
+      line: 8,
+      violations: [{ field: "name", description: "must be text without halves of characters" }],
     },
   ]);
   const exact = await product(["get", "n2"]);

@@ -125,7 +125,7 @@ test("an import creates nobody where the service rejects a row, which is named b
     stderr: [
       "stdin:4: email must be an email address, such as alice@example.com",
       "stdin:6: age must be 0 to 150, is 200",
-      "No user was created.",
+      "No user was created. Correct these rows, and try again.",
       "",
     ].join("\n"),
   });
@@ -163,7 +163,7 @@ test("an import creates nobody where a row cannot be read, and tells all such ro
       "stdin:2: age must be a whole number, or empty if it is unknown",
       "stdin:3: name must be text",
       "stdin:4: age must be a whole number, or empty if it is unknown",
-      "No user was created.",
+      "No user was created. Correct these rows, and try again.",
       "",
     ].join("\n"),
   });

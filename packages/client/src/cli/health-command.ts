@@ -72,9 +72,9 @@ async function check(session: Session, target: string, service: string): Promise
     });
   } catch (error) {
     if (!(error instanceof CallFailure) || session.signal.aborted) throw error;
-    const { code, text } = error.error;
+    const { code } = error.error;
     // What the health protocol answers for a service that the server does not have.
     const status = code === Code.NOT_FOUND ? "SERVICE_UNKNOWN" : codeName(code);
-    return { target, service, status, detail: text };
+    return { target, service, status, detail: error.text };
   }
 }

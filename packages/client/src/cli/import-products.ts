@@ -73,6 +73,8 @@ export async function importProducts(
 
 /** An import that is under way. */
 class ProductImport {
+  /** How many rows are done. */
+  rows = 0;
   readonly summary: Summary = { created: 0, updated: 0, unchanged: 0, deleted: 0, rejected: 0 };
   readonly #session: Session;
   readonly #file: ImportFile;
@@ -83,9 +85,6 @@ class ProductImport {
     this.#file = file;
     this.#progress = progress;
   }
-
-  /** How many rows are done. */
-  rows = 0;
 
   async *requests(): AsyncGenerator<ImportProductsRequest, void> {
     for await (const row of this.#file.rows()) {

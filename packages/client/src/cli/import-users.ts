@@ -50,7 +50,7 @@ export async function importUsers(
     const refused = run.report(error);
     progress.stop();
     if (!refused) throw error;
-    if (!output.json) output.message("No user was created.");
+    if (!output.json) output.message("No user was created. Correct these rows, and try again.");
     session.exitCode = 1;
   }
 }

@@ -80,11 +80,22 @@ function input(
           throw new UsageError(`${name} is not UTF-8 text`, { cause });
         }
       };
-      for await (const bytes of source) {
+      for await (const bytes of readableOnly(name, source)) {
         onBytes?.(bytes.byteLength);
         yield decode(bytes);
       }
       yield decode();
     },
   };
+}
+
+async function* readableOnly(
+  name: string,
+  source: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array, void> {
+  try {
+    yield* source;
+  } catch (error) {
+    throw unreadable(name, error);
+  }
 }

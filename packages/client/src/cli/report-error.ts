@@ -48,13 +48,13 @@ function commanderText({ message }: CommanderError): string {
 }
 
 /** A call's failure in the words that people read; the first line has what happened. */
-function callFailureLines({ error, target }: CallFailure, output: Output): string[] {
+function callFailureLines({ error, target, text }: CallFailure, output: Output): string[] {
   const { red, dim } = output.messageColors;
   const { reason, violations } = error;
   const width = Math.max(0, ...violations.map(({ field }) => printable(field).length));
   const correlationId = correlationIdOf(error);
   return [
-    `${red(`${codeName(error.code)}:`)} ${printable(textOf(error))}`,
+    `${red(`${codeName(error.code)}:`)} ${printable(text)}`,
     ...(reason === undefined ? [] : [`  reason: ${printable(reason)}`]),
     ...violations.map(
       ({ field, description }) => `  ${printable(field).padEnd(width)}  ${printable(description)}`,
@@ -64,21 +64,16 @@ function callFailureLines({ error, target }: CallFailure, output: Output): strin
   ];
 }
 
-/** The status' text, without the heading that grpc-js puts even where nothing follows it. */
-function textOf({ text }: RpcError): string {
-  return text.replace(/ Resolution note: $/, "");
-}
-
 function unavailable(error: RpcError, target: string): string {
   return neverArrived.test(error.text)
     ? `No service answers at ${target}. \`npm start\` starts both services of this repository.`
     : `This is what ${target} says.`;
 }
 
-function callFailureJson({ error, target }: CallFailure): Record<string, unknown> {
+function callFailureJson({ error, target, text }: CallFailure): Record<string, unknown> {
   return {
     code: codeName(error.code),
-    message: textOf(error),
+    message: text,
     reason: error.reason,
     violations: error.violations.map(({ field, description }) => ({ field, description })),
     correlationId: correlationIdOf(error),

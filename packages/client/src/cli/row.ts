@@ -48,8 +48,9 @@ export class RowReader {
   /** A text; "" where the row has none. */
   text(name: string): string {
     const value = this.#values.get(name) ?? "";
-    if (typeof value === "string") return value;
-    this.refuse(name, "must be text");
+    if (typeof value === "string" && value.isWellFormed()) return value;
+    const text = typeof value === "string" ? "text without halves of characters" : "text";
+    this.refuse(name, `must be ${text}`);
     return "";
   }
 

@@ -33,6 +33,11 @@ export class CallFailure extends Error {
     this.error = error;
     this.target = target;
   }
+
+  /** The status' text, without the heading that grpc-js puts even where nothing follows it. */
+  get text(): string {
+    return this.error.text.replace(/ Resolution note: $/, "");
+  }
 }
 
 /** One run of a command: its options, its output, its calls, and how it ends. */
