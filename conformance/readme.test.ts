@@ -120,7 +120,9 @@ test("pnpm --filter @org/product-service dev restarts on a change", async () => 
   const file = join(folder.path, "packages/product-service/src/handlers/mapping.ts");
   await insert(file, "// A change.");
   await dev.printed(/"msg":"serving"/, 2);
-  await dev.interrupt();
+  const { stdout } = await dev.interrupt();
+  // The first one was told to stop, and the second one is by Ctrl-C.
+  expect(stdout.match(/"msg":"shutting down"/g)).toHaveLength(2);
 }, 120_000);
 
 test("add a method", async () => {

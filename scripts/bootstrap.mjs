@@ -31,7 +31,7 @@ function run(command, args) {
 
 const fromPnpm = (process.env.npm_config_user_agent ?? "").startsWith("pnpm/");
 const pnpm = fromPnpm ? ["pnpm"] : ["npx", "--yes", packageManager];
-const install = ["install", "--frozen-lockfile", "--prefer-offline", "--loglevel=warn"];
+const install = ["install", "--frozen-lockfile", "--prefer-offline", "--loglevel=error"];
 const installed = await run(pnpm[0], [...pnpm.slice(1), ...install]);
 if (installed !== 0) process.exit(installed);
 

@@ -105,6 +105,8 @@ export function createChannel(settings: ChannelSettings): Channel {
     "grpc.max_receive_message_length": maxReceiveMessageBytes,
     "grpc.max_send_message_length": maxSendMessageBytes,
     "grpc.per_rpc_retry_buffer_size": retryBufferBytes,
+    // Otherwise `http_proxy` is obeyed, even on the way to this machine.
+    "grpc.enable_http_proxy": 0,
     // It keeps a record of each connection and call that nobody reads here.
     "grpc.enable_channelz": 0,
     ...channelOptions,

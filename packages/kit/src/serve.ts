@@ -97,6 +97,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   });
   const live = new LiveCalls();
   const names = services.map(({ definition }) => definition.fullName);
+  const aliases = services.flatMap((service) => service.aliases);
   for (const service of services) register(server, service, live, logger);
   if (descriptorSets !== undefined) {
     const listed = [...names, "grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection"];
@@ -120,7 +121,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     throw new ListenError(`cannot listen on ${address}:${port}: ${reason}`, { cause });
   });
   const setHealth = (status: "SERVING" | "NOT_SERVING"): void => {
-    for (const name of ["", ...names]) health.setStatus(name, status);
+    for (const name of ["", ...names, ...aliases]) health.setStatus(name, status);
   };
   setHealth("SERVING");
   logger.info({ host, port: listener.port, services: names }, "serving");
