@@ -7,12 +7,12 @@ import type {
   UntypedHandleCall,
 } from "@grpc/grpc-js";
 import { CallContext, type SurfaceCall } from "./call-context.ts";
-import { Code } from "./code.ts";
 import type { MethodKind } from "./definition.ts";
 import type { ErrorBoundary } from "./error-boundary.ts";
 import type { LiveCalls, LiveStream } from "./live-calls.ts";
 import { MessageQueue } from "./message-queue.ts";
-import { RpcError } from "./rpc-error.ts";
+import { readRequests } from "./read-requests.ts";
+import { StreamWriter } from "./stream-writer.ts";
 
 /** A handler after its types were checked by `implement`: from here on, messages pass through unseen. */
 export type UntypedHandler = (input: unknown, call: CallContext) => unknown;
@@ -215,66 +215,4 @@ function trackStream(live: LiveCalls, call: SurfaceCall, stream: LiveStream): vo
   call.once("cancelled", () => {
     live.removeStream(stream);
   });
-}
-
-/** The part of Node's readable streams that requests are read by. */
-interface IncomingMessages {
-  on(event: "data", listener: (message: unknown) => void): unknown;
-  once(event: "end" | "cancelled", listener: () => void): unknown;
-  pause(): unknown;
-  resume(): unknown;
-}
-
-/** The requests of a call as an iterable, with no more read than the handler keeps up with. */
-function readRequests(call: IncomingMessages, context: CallContext): MessageQueue<unknown> {
-  const queue = new MessageQueue<unknown>({
-    resume: () => call.resume(),
-    stop: () => call.pause(),
-  });
-  call.on("data", (message: unknown) => {
-    if (!queue.push(message)) call.pause();
-  });
-  call.once("end", () => {
-    // Where the client resets the stream or the connection breaks, Node ends the stream a moment before
-    // it closes it, and grpc-js takes that for the client's end: half a batch would look complete.
-    setImmediate(() => {
-      queue.end();
-    });
-  });
-  call.once("cancelled", () => {
-    queue.fail(context.aborted ?? new RpcError(Code.CANCELLED, "the call is over"));
-  });
-  return queue;
-}
-
-/** Writes messages and knows when the connection takes more. */
-class StreamWriter {
-  readonly #call: WritableCall | DuplexCall;
-  #waiting: (() => void) | undefined;
-
-  constructor(call: WritableCall | DuplexCall) {
-    this.#call = call;
-    call.on("drain", () => {
-      this.release();
-    });
-    // After a call's end grpc-js drops messages without a word, and `drain` never comes.
-    call.once("cancelled", () => {
-      this.release();
-    });
-  }
-
-  write(message: unknown): boolean {
-    return this.#call.write(message);
-  }
-
-  writable(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#waiting = resolve;
-    });
-  }
-
-  release(): void {
-    this.#waiting?.();
-    this.#waiting = undefined;
-  }
 }
