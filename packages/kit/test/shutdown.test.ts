@@ -373,6 +373,14 @@ describe("a process", () => {
     expect(child.stdout()).toContain("shutting down");
   });
 
+  test("that is killed leaves its callers with UNAVAILABLE", async () => {
+    await using child = await startChild();
+    const { failure } = await endless(child);
+    child.kill("SIGKILL");
+    expect(await failure).toMatchObject(unavailable);
+    expect(await failureOf(child.client.echo({}))).toMatchObject(unavailable);
+  });
+
   test("ends at once at the second signal", async () => {
     await using child = await startChild({ graceMs: 60_000 });
     const { failure } = await endless(child);
