@@ -9,12 +9,10 @@ test("the embedded database keeps all it acknowledged, and no half of it, when i
   const dataDir = await mkdtemp(join(tmpdir(), "durability-"));
   try {
     const acknowledged: number[] = [];
-    for (const from of [1, 1_000_000]) {
-      const child = startChild("./writer-child.ts", [dataDir, String(from)]);
-      for (let n = 0; n < 150; n += 1) acknowledged.push(Number(await child.next()));
-      await child.kill();
-      acknowledged.push(...child.rest().map(Number));
-    }
+    const child = startChild("./writer-child.ts", [dataDir]);
+    while (acknowledged.length < 200) acknowledged.push(Number(await child.next()));
+    await child.kill();
+    acknowledged.push(...child.rest().map(Number));
 
     const database = await openDatabase({
       name: "pairs",
@@ -26,8 +24,8 @@ test("the embedded database keeps all it acknowledged, and no half of it, when i
     const written = new Set(rows.map(({ n }) => n));
     expect(acknowledged.filter((n) => !written.has(n))).toEqual([]);
     expect([...written].filter((n) => !written.has(-n))).toEqual([]);
-    // What was written and not acknowledged is at most the last pair of each process.
-    expect(written.size / 2 - acknowledged.length).toBeLessThanOrEqual(2);
+    // What was written and not acknowledged is the last pair at most.
+    expect(written.size / 2 - acknowledged.length).toBeLessThanOrEqual(1);
   } finally {
     await rm(dataDir, { recursive: true, force: true });
   }

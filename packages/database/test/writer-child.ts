@@ -2,7 +2,7 @@
 import { sql } from "kysely";
 import { openDatabase } from "../src/index.ts";
 
-const [dataDir = "", from = ""] = process.argv.slice(2);
+const [dataDir = ""] = process.argv.slice(2);
 
 const database = await openDatabase({
   name: "pairs",
@@ -16,7 +16,7 @@ const database = await openDatabase({
   },
 });
 
-for (let n = Number(from); ; n += 1) {
+for (let n = 1; ; n += 1) {
   await database.transaction(async (transaction) => {
     await transaction.query({ text: "insert into pairs values ($1)", values: [n] });
     await transaction.query({ text: "insert into pairs values ($1)", values: [-n] });
