@@ -1,5 +1,5 @@
 import { getEventListeners } from "node:events";
-import { connect } from "node:http2";
+import { connect, constants } from "node:http2";
 import { describe, expect, test } from "@jest/globals";
 import { Code, RpcError } from "../src/index.ts";
 import { EchoDefinition } from "./echo.ts";
@@ -293,6 +293,52 @@ describe.each(streamingMethods)("%s, leaving the loop over the answers", (method
     expect(await left).toBe("left");
   });
 });
+
+test.each(["resets the stream", "breaks the connection"])(
+  "a handler that is held back by a client hears when that %s",
+  async (how) => {
+    const told = Promise.withResolvers<unknown>();
+    const left = Promise.withResolvers<string>();
+    const started = Promise.withResolvers<void>();
+    let produced = 0;
+    await using echo = await startEcho({
+      async *expand(_request, { signal }) {
+        void abortion(signal).then(told.resolve);
+        try {
+          for (;;) {
+            produced += 1;
+            started.resolve();
+            yield message("answer", "x".repeat(100_000));
+          }
+        } finally {
+          left.resolve("left");
+        }
+      },
+    });
+    const session = connect(`http://${echo.server.target}`);
+    session.on("error", () => undefined);
+    const stream = session.request({
+      ":method": "POST",
+      ":path": `/${EchoDefinition.fullName}/Expand`,
+      "content-type": "application/grpc",
+      te: "trailers",
+    });
+    stream.on("error", () => undefined);
+    stream.pause();
+    stream.end(frame(message("request")));
+    await started.promise;
+    // Held back once it has produced nothing while another call went there and back.
+    for (let before = 0; before !== produced; ) {
+      before = produced;
+      await failureOf(callAny(echo.client, "echo"));
+    }
+    if (how === "resets the stream") stream.close(constants.NGHTTP2_CANCEL);
+    else session.destroy();
+    expect(await told.promise).toMatchObject(cancelled);
+    expect(await left.promise).toBe("left");
+    session.destroy();
+  },
+);
 
 test("many calls on one signal are cancelled together, without a warning", async () => {
   const warnings: Error[] = [];
