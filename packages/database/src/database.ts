@@ -26,11 +26,11 @@ export interface Database extends Queryable {
    * aborted before the end.
    */
   transaction<T>(work: (transaction: Queryable) => Promise<T>, signal?: AbortSignal): Promise<T>;
-  /** Waits for the statements that are running, and closes. */
+  /** Waits a moment for the statements that are running, and closes. */
   close(): Promise<void>;
 }
 
-/** The database could not be reached, or ended the connection: to try again later may help. */
+/** The database could not be reached, or could not do now what it was asked to: to try again later may help. */
 export class DatabaseUnavailableError extends Error {
   static {
     DatabaseUnavailableError.prototype.name = "DatabaseUnavailableError";
@@ -47,11 +47,15 @@ export interface DatabaseParts {
   readonly release?: () => Promise<void>;
 }
 
+/** How long a statement that is running may delay the end, in milliseconds. */
+const closeTimeoutMs = 1_000;
+
 /** Clients whose connection has ended. */
 const lost = new WeakSet<pg.ClientBase>();
 
 /** Makes a database over a pool of connections. */
 export function createDatabase({ pool, cancelPool, release }: DatabaseParts): Database {
+  const busy = new Set<pg.PoolClient>();
   for (const each of [pool, cancelPool]) {
     // Without listeners, a server that goes away takes this process with it: the pool listens to
     // clients that are idle only, and also those that are in use emit it.
@@ -59,6 +63,8 @@ export function createDatabase({ pool, cancelPool, release }: DatabaseParts): Da
     each?.on("connect", (client) => {
       client.on("error", () => lost.add(client));
     });
+    each?.on("acquire", (client) => busy.add(client));
+    each?.on("release", (_, client) => busy.delete(client));
   }
   return {
     pool,
@@ -85,8 +91,19 @@ export function createDatabase({ pool, cancelPool, release }: DatabaseParts): Da
         signal,
       ),
     close: async () => {
-      await pool.end();
-      await cancelPool?.end();
+      const timer = setTimeout(() => {
+        // With a statement running, this cuts the connection. Nobody is left who waits for the answer.
+        for (const client of busy) {
+          lost.add(client);
+          void client.end();
+        }
+      }, closeTimeoutMs);
+      try {
+        await pool.end();
+        await cancelPool?.end();
+      } finally {
+        clearTimeout(timer);
+      }
       await release?.();
     },
   };
@@ -172,8 +189,8 @@ async function send<R extends pg.QueryResultRow>(
     return await client.query<R>(statement);
   } catch (error) {
     if (endsConnection(error)) lost.add(client);
-    if (!lost.has(client)) throw error;
-    throw new DatabaseUnavailableError(`the database went away: ${messageOf(error)}`, {
+    if (!lost.has(client) && !mayPass(error)) throw error;
+    throw new DatabaseUnavailableError(`the database is unavailable: ${messageOf(error)}`, {
       cause: error,
     });
   }
@@ -188,12 +205,20 @@ async function commit(client: pg.PoolClient): Promise<void> {
 }
 
 /**
- * Whether the server ends the connection with this error: SQLSTATE classes 08 (connection exception)
- * and 57P (operator intervention, such as a shutdown).
+ * Whether a connection is no good after this error: SQLSTATE classes 08 (connection exception) and 57P
+ * (operator intervention, such as a shutdown), and 25006, which a server answers that was the primary.
  * Source: https://www.postgresql.org/docs/current/errcodes-appendix.html
  */
 function endsConnection(error: unknown): boolean {
-  return error instanceof pg.DatabaseError && /^(?:08|57P)/.test(error.code ?? "");
+  return error instanceof pg.DatabaseError && /^(?:08|57P|25006)/.test(error.code ?? "");
+}
+
+/**
+ * Whether the same statement may succeed later: SQLSTATE classes 40 (transaction rollback, such as a
+ * deadlock), 53 (insufficient resources) and 58 (system error).
+ */
+function mayPass(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && /^(?:40|53|58)/.test(error.code ?? "");
 }
 
 /** What an error says; Node's for a host with several addresses leaves that to those it is made of. */

@@ -222,10 +222,77 @@ describe("a server that goes away", () => {
     const [cut] = await outcome;
     expect(cut).toMatchObject({
       reason: new DatabaseUnavailableError(
-        "the database went away: terminating connection due to administrator command",
+        "the database is unavailable: terminating connection due to administrator command",
       ),
     });
     await expectToWork();
+  });
+});
+
+test("close does not wait for ever for a statement that hangs", async () => {
+  const url = await server.createDatabase();
+  const database = await open(url);
+  const hanging = Promise.allSettled([
+    database.query({ text: "select pg_sleep(600) as hanging" }),
+    database.transaction((transaction) =>
+      transaction.query({ text: "select pg_sleep(600) as hanging" }),
+    ),
+  ]);
+  const running =
+    "select from pg_stat_activity where query = 'select pg_sleep(600) as hanging' and state = 'active'";
+  await server.untilRows(2, running);
+  await database.close();
+  const reason = new DatabaseUnavailableError("the database is unavailable: Connection terminated");
+  expect(await hanging).toMatchObject([{ reason }, { reason }]);
+  await using session = await server.connect();
+  await session.query("select pg_terminate_backend(pid) from pg_stat_activity where datname = $1", [
+    new URL(url).pathname.slice(1),
+  ]);
+});
+
+describe("what the server finds wrong", () => {
+  let database: Database;
+
+  beforeAll(async () => {
+    database = await open(await server.createDatabase(), { maxConnections: 1 });
+  });
+
+  afterAll(() => database.close());
+
+  const fails = (code: string): Promise<unknown> =>
+    database.query({ text: `do $$ begin raise 'as asked' using errcode = '${code}'; end $$` });
+
+  test.each(["08006", "25006", "40001", "40P01", "53100", "53200", "57P01", "57P03", "58030"])(
+    "is DatabaseUnavailableError where it may pass, such as %s",
+    async (code) => {
+      const failed = fails(code);
+      await expect(failed).rejects.toBeInstanceOf(DatabaseUnavailableError);
+      await expect(failed).rejects.toThrow("the database is unavailable: as asked");
+      expect(await database.query({ text: "select 1 as one" })).toEqual([{ one: 1 }]);
+    },
+  );
+
+  test.each(["22012", "23505", "42P01", "57014", "P0001", "XX000"])(
+    "is the error itself where it will not, such as %s",
+    async (code) => {
+      const failed = fails(code);
+      await expect(failed).rejects.toMatchObject({ code });
+      await expect(failed).rejects.not.toBeInstanceOf(DatabaseUnavailableError);
+      expect(await database.query({ text: "select 1 as one" })).toEqual([{ one: 1 }]);
+    },
+  );
+
+  test("is not what a connection stays with that has become read-only, as after a failover", async () => {
+    const url = await server.createDatabase();
+    const name = new URL(url).pathname.slice(1);
+    const here = await open(url, { maxConnections: 1 });
+    await here.query({ text: "create table notes (note text)" });
+    await here.query({ text: "set default_transaction_read_only = on" });
+    const write = { text: "insert into notes values ('written')" };
+    await expect(here.query(write)).rejects.toBeInstanceOf(DatabaseUnavailableError);
+    expect(await here.query(write)).toEqual([]);
+    await server.untilRows(1, "select from pg_stat_activity where datname = $1", [name]);
+    await here.close();
   });
 });
 
