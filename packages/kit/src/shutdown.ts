@@ -9,7 +9,7 @@ import { RpcError } from "./rpc-error.ts";
 const streamShare = 0.5;
 
 /** How long the last bytes of the last answers get to leave once all calls are over, in milliseconds. */
-const flushMs = 250;
+const flushMs = 1_000;
 
 /**
  * Stops accepting, lets calls finish, ends the streams that are open after half of the grace with
