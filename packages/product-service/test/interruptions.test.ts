@@ -84,7 +84,7 @@ describe("a listing that nobody waits for any more reads no more pages", () => {
     const over = Promise.withResolvers<void>();
     const stream = products.listProductsByCategory(
       { category },
-      { timeoutMs: 300, onTrailer: () => over.resolve() },
+      { timeoutMs: 1_000, onTrailer: () => over.resolve() },
     );
     expect((await stream.next()).value).toMatchObject({ category });
     await over.promise;
