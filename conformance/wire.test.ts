@@ -197,6 +197,18 @@ const refused: readonly Case[] = [
     text: "Failed to decompress message",
   },
 
+  // The text of a status names the id. Peers limit trailers to 8 KiB (http2), and Node drops the whole
+  // connection from 64 KiB on.
+  {
+    title: "an id of 1 MB",
+    call: {
+      path: getProduct,
+      body: frame(GetProductRequest.encode({ productId: "\u0001".repeat(1_000_000) }).finish()),
+    },
+    status: Code.NOT_FOUND,
+    text: "no product has the id",
+  },
+
   // http2: a positive integer of at most 8 digits, and a unit. statuscodes has no row for others.
   ...["abc", "", "1", "1x", "S"].map((value) => ({
     title: `grpc-timeout ${JSON.stringify(value)}`,
