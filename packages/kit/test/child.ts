@@ -10,16 +10,22 @@ export interface Exit {
   readonly signal: NodeJS.Signals | null;
 }
 
-/** How many answers its streams have produced, how many requests it has received, and its memory. */
+/** What a child counts. */
 export interface Counts {
+  /** The answers that its endless streams have produced. */
   readonly produced: number;
+  /** The requests that have reached a handler. */
   readonly received: number;
+  /** The calls that something still holds in memory. */
+  readonly held: number;
+  /** Its memory, in bytes. */
   readonly rss: number;
 }
 
 const counts: z.ZodType<Counts> = z.object({
   produced: z.number(),
   received: z.number(),
+  held: z.number(),
   rss: z.number(),
 });
 
@@ -36,6 +42,8 @@ export interface Child extends AsyncDisposable {
   stdout(): string;
   /** Asks it what it has counted so far. */
   count(): Promise<Counts>;
+  /** The same, after it has collected its garbage. */
+  collect(): Promise<Counts>;
   kill(signal: NodeJS.Signals): void;
 }
 
@@ -46,7 +54,7 @@ export interface ChildOptions {
 /** Starts `echo-child.ts`. */
 export async function startChild(options: ChildOptions = {}): Promise<Child> {
   const child = fork(new URL("echo-child.ts", import.meta.url), [JSON.stringify(options)], {
-    execArgv: ["--disable-warning=ExperimentalWarning"],
+    execArgv: ["--disable-warning=ExperimentalWarning", "--expose-gc"],
     stdio: ["ignore", "pipe", "pipe", "ipc"],
   });
   const written = { stdout: "", stderr: "" };
@@ -68,6 +76,11 @@ export async function startChild(options: ChildOptions = {}): Promise<Child> {
     });
     return Promise.race([promise, failed]);
   };
+  const ask = async (collect: boolean): Promise<Counts> => {
+    const answered = answer();
+    child.send(collect);
+    return counts.parse(await answered);
+  };
   const port = Number(await answer());
   const channel = createChannel({ target: `127.0.0.1:${port}` });
   return {
@@ -77,11 +90,8 @@ export async function startChild(options: ChildOptions = {}): Promise<Child> {
     exit,
     stderr: () => written.stderr,
     stdout: () => written.stdout,
-    async count() {
-      const answered = answer();
-      child.send("count");
-      return counts.parse(await answered);
-    },
+    count: () => ask(false),
+    collect: () => ask(true),
     kill: (signal) => void child.kill(signal),
     async [Symbol.asyncDispose]() {
       channel.close();

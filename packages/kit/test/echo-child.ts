@@ -2,8 +2,9 @@
  * A server in a process of its own, which `child.ts` starts. It sends its port, and answers each
  * message with what it has counted.
  */
+import { setTimeout } from "node:timers/promises";
 import { z } from "zod";
-import { Code, implement, RpcError, serve } from "../src/index.ts";
+import { type CallContext, Code, implement, RpcError, serve } from "../src/index.ts";
 import { CodedDefinition, EchoDefinition } from "./echo.ts";
 import { abortion, handlersOf, message } from "./echo-server.ts";
 
@@ -12,6 +13,9 @@ const options = z
   .parse(JSON.parse(process.argv[2] ?? "{}"));
 
 const counts = { produced: 0, received: 0 };
+
+/** The contexts of all calls, as long as something else holds them. */
+const contexts: WeakRef<CallContext>[] = [];
 
 /** By a request's id: what the handler throws. */
 const thrown = new Map<string, unknown>([
@@ -25,7 +29,9 @@ const thrown = new Map<string, unknown>([
 
 const echo = implement(
   EchoDefinition,
-  handlersOf(async function* (requests, { signal, trailer }) {
+  handlersOf(async function* (requests, call) {
+    contexts.push(new WeakRef(call));
+    const { signal, trailer } = call;
     for await (const { requestId, servingData } of requests) {
       counts.received += 1;
       if (thrown.has(requestId)) throw thrown.get(requestId);
@@ -40,6 +46,12 @@ const echo = implement(
         for (let id = 1; ; id += 1) {
           counts.produced += 1;
           yield message(String(id), servingData);
+        }
+      }
+      if (requestId === "slow") {
+        while (!signal.aborted) {
+          yield message("slow");
+          await setTimeout(1);
         }
       }
       if (requestId === "never read on") await abortion(signal);
@@ -82,8 +94,10 @@ const server = await serve({
   services: [echo, atOnce, badMapping, unencodable],
   graceMs: options.graceMs,
 });
-process.on("message", () => {
-  process.send?.({ ...counts, rss: process.memoryUsage.rss() });
+process.on("message", (collect) => {
+  if (collect === true) globalThis.gc?.();
+  const held = contexts.filter((context) => context.deref() !== undefined).length;
+  process.send?.({ ...counts, held, rss: process.memoryUsage.rss() });
 });
 // It must end once the server has, although its parent could still ask.
 process.channel?.unref();

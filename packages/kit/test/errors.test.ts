@@ -341,6 +341,30 @@ describe.each(streamingMethods)("%s", (method) => {
   });
 });
 
+test.each(["echo", "collect"] as const)(
+  "what %s throws after its call was cancelled is no defect, although it asked for no signal",
+  async (method) => {
+    const started = Promise.withResolvers<void>();
+    const release = Promise.withResolvers<void>();
+    const late = async (): Promise<never> => {
+      started.resolve();
+      await release.promise;
+      throw new Error("too late");
+    };
+    await using echo = await startEcho({ echo: late, collect: late }, { graceMs: 20_000 });
+    const controller = new AbortController();
+    const call = failureOf(callAny(echo.client, method, { signal: controller.signal }));
+    await started.promise;
+    controller.abort();
+    await call;
+    // On the same connection this comes after the cancellation.
+    await failureOf(callAny(echo.client, "expand"));
+    release.resolve();
+    await echo.server.close();
+    expect(echo.log.filter(({ level }) => level >= 40)).toEqual([]);
+  },
+);
+
 test("a status of a downstream service passes through with all that it has", async () => {
   const details = [
     { type: "ErrorInfo", value: { reason: "SOLD_OUT", domain: "shop", metadata: { sku: "7" } } },

@@ -356,9 +356,9 @@ test("a server without signals of its own leaves those of the process alone", as
 });
 
 describe("a process", () => {
-  /** Starts an endless stream of answers; resolves once it is on its way. */
+  /** Starts a stream of answers that does not end; resolves once it is on its way. */
   async function endless({ client }: Child): Promise<{ failure: Promise<RpcError> }> {
-    const answers = client.expand(message("endless"));
+    const answers = client.expand(message("slow"));
     await answers.next();
     return { failure: failureOf(exhaust(answers)) };
   }
