@@ -1,3 +1,5 @@
+import { setImmediate } from "node:timers/promises";
+
 /** What the two loops of {@link batches} share: one gathers, the other hands out. */
 interface Gathering<T> {
   batch: T[];
@@ -29,6 +31,8 @@ export async function* batches<T>(
   try {
     for (;;) {
       await state.arrived.promise;
+      // What the connection has brought in the same turn belongs together.
+      await setImmediate();
       const { batch, finished } = state;
       if (batch.length === 0 && finished) break;
       state.batch = [];

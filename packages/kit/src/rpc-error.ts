@@ -104,7 +104,8 @@ export class RpcError extends Error {
 
 /** A text as it can be sent: cut where it is too long, and without halves of surrogate pairs. */
 function sendableText(text: string): string {
-  const wellFormed = text.toWellFormed();
+  // Cut before it is encoded: a text may repeat a request of many megabytes.
+  const wellFormed = text.slice(0, maxTextBytes + 1).toWellFormed();
   if (encodeURI(wellFormed).length <= maxTextBytes) return wellFormed;
   const ellipsis = "…";
   let room = maxTextBytes - encodeURI(ellipsis).length;

@@ -1,6 +1,7 @@
 import { type ChannelOptions, Server, ServerCredentials } from "@grpc/grpc-js";
 import { HealthImplementation } from "grpc-health-check";
 import { coalesceStreams, sized } from "./coalescing-call.ts";
+import { confirmEnd } from "./confirm-end.ts";
 import { encoderOf, kindOf, pathOf } from "./definition.ts";
 import { createErrorBoundary } from "./error-boundary.ts";
 import { descriptorSet as protocolDescriptorSet } from "./gen/descriptor.ts";
@@ -92,7 +93,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     "grpc.max_send_message_length": maxSendMessageBytes,
     // It keeps a record of each connection and call that nobody reads here.
     "grpc.enable_channelz": 0,
-    interceptors: [coalesceStreams],
+    interceptors: [confirmEnd, coalesceStreams],
     ...channelOptions,
   });
   const live = new LiveCalls();
@@ -123,9 +124,6 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   const setHealth = (status: "SERVING" | "NOT_SERVING"): void => {
     for (const name of ["", ...names, ...aliases]) health.setStatus(name, status);
   };
-  setHealth("SERVING");
-  logger.info({ host, port: listener.port, services: names }, "serving");
-
   const closed = Promise.withResolvers<void>();
   let closing = false;
   const close = (): Promise<void> => {
@@ -139,6 +137,9 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     return closed.promise;
   };
   if (signals) closeOnSignal(close, closed.promise, logger);
+  setHealth("SERVING");
+  // Last: whoever waits for this line may send a signal at once.
+  logger.info({ host, port: listener.port, services: names }, "serving");
   const reachable = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "[::1]" : address;
   return {
     port: listener.port,

@@ -101,3 +101,31 @@ test("SIGTERM lets a bulk come to its end, ends one that goes on, and frees the 
       "stop that process, or set DATA_DIR to another folder, or DATABASE_URL to a server\n",
   });
 });
+
+test("a bulk that is cancelled leaves nothing, though its end arrives before its reset", async () => {
+  await using main = start();
+  const { channel, users } = await connect(main);
+  const never = Promise.withResolvers<void>();
+  for (let i = 0; i < 300; i += 1) {
+    const controller = new AbortController();
+    async function* requests() {
+      yield newUser({ name: "of a cancelled bulk" });
+      // By a call that comes back: by then the server has seen the row.
+      await users.listUsers({ pageSize: 1 }).next();
+      controller.abort();
+      await never.promise;
+    }
+    await expect(
+      users.bulkCreateUsers(requests(), { signal: controller.signal }),
+    ).rejects.toMatchObject({ code: Code.CANCELLED });
+  }
+  main.kill("SIGTERM");
+  expect(await main.exit).toMatchObject({ code: 0 });
+  channel.close();
+
+  await using restarted = start();
+  const again = await connect(restarted);
+  const names = (await gather(again.users.listUsers({ pageSize: 1_000 }))).map(({ name }) => name);
+  expect(names.filter((name) => name === "of a cancelled bulk")).toEqual([]);
+  again.channel.close();
+});

@@ -2,8 +2,8 @@ import { CatalogError } from "./catalog-error.ts";
 import { isProductId, type Product } from "./product.ts";
 import type { Change, Outcome, ProductStore } from "./product-store.ts";
 
-/** How many products are read from the store at a time while a category is listed. */
-const pageSize = 500;
+/** How many products are read from the store at a time: each reader that stalls holds as many in memory. */
+const pageSize = 100;
 
 /** The products that the organisation sells: what can be asked of them, and done to them. */
 export class Catalog {

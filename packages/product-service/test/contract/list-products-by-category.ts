@@ -59,7 +59,7 @@ export function listProductsByCategoryContract(service: () => TestService): void
       });
     });
 
-    test.each([500, 501, 1_000])("streams %i products, each once", async (count) => {
+    test.each([100, 101, 200])("streams %i products, each once", async (count) => {
       const { category, ids } = await fill(count);
       expect(await idsIn(category)).toEqual(ids);
     });
