@@ -22,13 +22,21 @@ interface Edit {
 
 const readme = await readFile(join(root, "README.md"), "utf8");
 
+const shown = await readmeFiles(join(root, "README.md"));
+const consumer = shown.find(({ path }) => path === "consumer.ts");
+const greeterFiles = shown
+  .filter((file) => file !== consumer)
+  // On a port that is free.
+  .map(({ path, text }) => ({ path, text: text.replace("50_053", "0") }));
+
 let folder: TemporaryFolder;
 
 beforeAll(async () => {
   folder = await temporaryFolder();
   await copyRepository(folder.path);
-  // As `npm start` does: whichever test runs alone finds what it needs.
-  await succeed("pnpm install --frozen-lockfile --prefer-offline");
+  await writeFiles(folder.path, greeterFiles);
+  // Once for all tests: the service that one of them adds is there from the start.
+  await succeed("pnpm install --no-frozen-lockfile --prefer-offline");
 }, 180_000);
 
 afterAll(async () => {
@@ -156,34 +164,29 @@ test("add a method", async () => {
   expect(JSON.parse(stdout)).toEqual({ count: "3" });
 }, 120_000);
 
-test("add a service, and a consumer", async () => {
-  const files = await readmeFiles(join(root, "README.md"));
-  expect(files.map(({ path }) => path)).toEqual([
+test("add a consumer", async () => {
+  if (consumer === undefined) throw new Error("the README has lost its consumer");
+  await using products = await startService({ name: "product-service", dataDir: "memory://" });
+  await using users = await startService({ name: "user-service", dataDir: "memory://" });
+  const text = consumer.text
+    .replace("dns:///product-service:50051", products.target)
+    .replace("dns:///user-service:50052", users.target);
+  // Where @org/client is installed.
+  await writeFiles(folder.path, [{ path: "conformance/consumer.ts", text }]);
+  await succeed("pnpm typecheck");
+  const printed = await succeed("pnpm --silent --filter @org/conformance exec node consumer.ts");
+  expect(printed).toContain("Laptop Pro X");
+  expect(printed).toContain("p003");
+  expect(printed).toMatch(/^3 \[/m);
+  expect(printed).toContain("must be an email address");
+}, 120_000);
+
+test("add a service", async () => {
+  expect(greeterFiles.map(({ path }) => path)).toEqual([
     "packages/greeter-service/src/main.ts",
     "proto/org/greeter/v1/greeter_service.proto",
     "packages/greeter-service/package.json",
-    "consumer.ts",
   ]);
-  await using products = await startService({ name: "product-service", dataDir: "memory://" });
-  await using users = await startService({ name: "user-service", dataDir: "memory://" });
-  // On ports that are free, and the consumer where @org/client is installed.
-  const placed = files.map(({ path, text }) => ({
-    path: path === "consumer.ts" ? "conformance/consumer.ts" : path,
-    text: text
-      .replace("50_053", "0")
-      .replace("dns:///product-service:50051", products.target)
-      .replace("dns:///user-service:50052", users.target),
-  }));
-  await writeFiles(folder.path, placed);
-  await succeed("pnpm install --no-frozen-lockfile --prefer-offline");
-  await succeed("pnpm typecheck");
-
-  const consumer = await succeed("pnpm --silent --filter @org/conformance exec node consumer.ts");
-  expect(consumer).toContain("Laptop Pro X");
-  expect(consumer).toContain("p003");
-  expect(consumer).toMatch(/^3 \[/m);
-  expect(consumer).toContain("must be an email address");
-
   await using greeter = await startService({
     name: "greeter-service",
     dataDir: "memory://",
@@ -196,4 +199,4 @@ test("add a service, and a consumer", async () => {
     );
   expect(JSON.parse((await greet("Alice")).stdout)).toEqual({ greeting: "Hello, Alice!" });
   expect(await greet("")).toMatchObject({ code: 1, stderr: expect.stringContaining("name") });
-}, 180_000);
+}, 120_000);

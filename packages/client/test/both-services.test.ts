@@ -1,9 +1,6 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { readFile, rm, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
-import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { runDemo } from "../src/cli/demo-command.ts";
 import { Output } from "../src/cli/output.ts";
@@ -216,30 +213,6 @@ describe("demo", () => {
 });
 
 describe("the README", () => {
-  test("has a program that runs", async () => {
-    const readme = await readFile(join(import.meta.dirname, "../README.md"), "utf8");
-    const program = /```ts\n(?<code>[^]*?)```/.exec(readme)?.groups?.["code"] ?? "";
-    expect(program).toContain('products: "dns:///product-service:50051"');
-    const own = program
-      .replace("dns:///product-service:50051", products.target)
-      .replace("dns:///user-service:50052", users.target);
-    // Inside of the package, whose name then stands for itself.
-    const file = join(import.meta.dirname, `readme-${process.pid}.ts`);
-    await writeFile(file, own);
-    try {
-      const child = spawn(process.execPath, [file], { stdio: ["ignore", "pipe", "inherit"] });
-      const closed = once(child, "close");
-      const stdout = await text(child.stdout);
-      await closed;
-      expect(child.exitCode).toBe(0);
-      const lines = stdout.trimEnd().split("\n");
-      expect(lines).toEqual(expect.arrayContaining(["Alice", "1n true", "2n false"]));
-      expect(stdout).toMatch(/\n3 undefined \[[^]*field: 'email',[^]*must be an email address/);
-    } finally {
-      await rm(file);
-    }
-  });
-
   test("has a file that can be imported", async () => {
     const readme = await readFile(join(import.meta.dirname, "../README.md"), "utf8");
     const csv = /```csv\n(?<rows>[^]*?)```/.exec(readme)?.groups?.["rows"] ?? "";
