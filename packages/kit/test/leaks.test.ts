@@ -25,7 +25,7 @@ describe.each(methods)("%s", (method) => {
         const call = callAny(child.client, method, { timeoutMs: 600_000 }, message(requestId));
         await call.catch(() => undefined);
       }
-      expect((await child.collect()).held).toBeLessThan(rounds / 2);
+      expect(await heldAtLast()).toBeLessThan(rounds / 2);
     },
   );
 
@@ -35,8 +35,15 @@ describe.each(methods)("%s", (method) => {
       failureOf(callAny(child.client, method, { signal }, message("never read on"))),
     );
     await Promise.all(calls);
-    // Another call comes after the cancellations.
-    await callAny(child.client, "echo");
-    expect((await child.collect()).held).toBeLessThan(rounds / 2);
+    expect(await heldAtLast()).toBeLessThan(rounds / 2);
   });
 });
+
+/** How many calls the server still holds, when it has had some time to let go of them. */
+async function heldAtLast(): Promise<number> {
+  let held = rounds;
+  for (let asked = 0; asked < 100 && held >= rounds / 2; asked += 1) {
+    ({ held } = await child.collect());
+  }
+  return held;
+}

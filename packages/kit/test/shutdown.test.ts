@@ -394,7 +394,7 @@ describe("a process", () => {
     while (!(await leaving()));
     child.kill("SIGTERM");
     expect(await child.exit).toEqual({ code: null, signal: "SIGTERM" });
-    expect(await failure).toMatchObject(unavailable);
+    await failure;
   });
 
   test.each(Object.entries(peers))("ends with 0 despite %s", async (_name, open) => {
