@@ -5,30 +5,41 @@ import type { Metadata } from "@grpc/grpc-js";
  * grpc-js server and the connection of a client; the others would contradict what is sent anyway.
  */
 const reserved: ReadonlySet<string> = new Set([
-  "connection",
-  "content-length",
-  "content-type",
-  "grpc-accept-encoding",
-  "grpc-encoding",
-  "grpc-message",
-  "grpc-status",
-  "grpc-timeout",
-  "http2-settings",
-  "keep-alive",
-  "proxy-connection",
-  "te",
-  "transfer-encoding",
-  "upgrade",
+  ...["connection", "content-length", "content-type", "date", "grpc-accept-encoding"],
+  ...["grpc-encoding", "grpc-message", "grpc-status", "grpc-timeout", "host", "http2-settings"],
+  ...["keep-alive", "proxy-connection", "te", "transfer-encoding", "upgrade"],
 ]);
 
-/** Metadata as they can be sent: without the names that HTTP/2 and gRPC use themselves. */
+/** The other fields of HTTP of which Node sends one value only; a second one has the same effects. */
+const singular: ReadonlySet<string> = new Set([
+  ...[
+    "access-control-allow-credentials",
+    "access-control-max-age",
+    "access-control-request-method",
+  ],
+  ...["age", "authorization", "content-encoding", "content-language", "content-location"],
+  ...["content-md5", "content-range", "dnt", "etag", "expires", "from", "if-match"],
+  ...["if-modified-since", "if-none-match", "if-range", "if-unmodified-since", "last-modified"],
+  ...["location", "max-forwards", "proxy-authorization", "range", "referer", "retry-after", "tk"],
+  ...["upgrade-insecure-requests", "user-agent", "x-content-type-options"],
+]);
+
+/**
+ * Metadata as they can be sent: without the names that HTTP/2 and gRPC use themselves, and with the
+ * last value of those that have one.
+ */
 export function sendable(metadata: Metadata): Metadata {
-  // grpc-js allows a colon anywhere, HTTP/2 at no place that is left to us.
-  const refused = Object.keys(metadata.getMap()).filter(
-    (name) => reserved.has(name) || name.includes(":"),
-  );
-  if (refused.length === 0) return metadata;
-  const rest = metadata.clone();
-  for (const name of refused) rest.remove(name);
+  let rest = metadata;
+  const change = (): Metadata => (rest === metadata ? (rest = metadata.clone()) : rest);
+  for (const name of Object.keys(metadata.getMap())) {
+    // grpc-js allows a colon anywhere, HTTP/2 at no place that is left to us.
+    if (reserved.has(name) || name.includes(":")) {
+      change().remove(name);
+    } else if (singular.has(name)) {
+      const values = metadata.get(name);
+      const last = values.at(-1);
+      if (values.length > 1 && last !== undefined) change().set(name, last);
+    }
+  }
   return rest;
 }

@@ -224,6 +224,29 @@ describe.each(methods)("%s", (method) => {
     }
   });
 
+  test("of what HTTP/2 sends once, the last counts, as when two downstream services are passed on", async () => {
+    const names = ["date", "retry-after", "user-agent", "twice"];
+    const fill = (metadata: Metadata): void => {
+      for (const name of names) metadata.add(name, "1");
+      for (const name of names) metadata.add(name, "2");
+    };
+    await using echo = await startEcho(
+      handlersOf(async function* (_requests, call) {
+        fill(call.header);
+        fill(call.trailer);
+        yield message(call.metadata.get("twice").join("; "));
+      }),
+    );
+    const metadata = new Metadata();
+    fill(metadata);
+    const received: Metadata[] = [];
+    const keep = (each: Metadata): void => void received.push(each);
+    const options = { metadata, onHeader: keep, onTrailer: keep };
+    expect(await callAny(echo.client, method, options)).toEqual(["1, 2"]);
+    expect(received.map((each) => each.get("retry-after"))).toEqual([["2"], ["2"]]);
+    expect(received.map((each) => each.get("twice"))).toEqual([["1, 2"], ["1, 2"]]);
+  });
+
   test("what the caller's own callbacks throw is what its call fails with", async () => {
     await using echo = await startEcho(
       handlersOf(async function* () {
