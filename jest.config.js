@@ -30,8 +30,9 @@ export default {
   // Tests name what they use, from @jest/globals, where it has types.
   injectGlobals: false,
   testEnvironment: "node",
-  // The tests start servers and databases: more workers than cores make them time out.
-  maxWorkers: 2,
+  // One more than a small machine has cores: some tests wait for a grace to pass. Many more would make
+  // those that start servers and databases time out.
+  maxWorkers: 3,
   // For the slowest: what builds packages or starts PostgreSQL.
   testTimeout: 30_000,
 };

@@ -9,7 +9,7 @@ import { type ServiceProcess, startService } from "./support/service-process.ts"
 import { type TemporaryFolder, temporaryFolder } from "./support/temporary-folder.ts";
 
 const mebibyte = 1024 * 1024;
-const count = 100_000;
+const count = 60_000;
 const bytesEach = 500;
 const stalledStreams = 4;
 

@@ -1,13 +1,18 @@
 /** Do clients that load the former contract when they start still work, with all its methods? */
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { preparedDataDir } from "@org/database/testing";
 import { Client, credentials, status } from "@grpc/grpc-js";
 import { loadSync, type MethodDefinition } from "@grpc/proto-loader";
 import type { RunningServer } from "@org/kit";
 import * as productService from "@org/product-service";
 import * as userService from "@org/user-service";
 
-const environment = { DATA_DIR: "memory://", GRPC_PORT: "0", LOG_LEVEL: "silent" };
+const environment = {
+  DATA_DIR: await preparedDataDir("product-service", "user-service"),
+  GRPC_PORT: "0",
+  LOG_LEVEL: "silent",
+};
 
 const definitions = loadSync(["product.proto", "user_service.proto"], {
   includeDirs: [join(import.meta.dirname, "legacy")],

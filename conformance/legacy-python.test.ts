@@ -1,6 +1,7 @@
 /** Do Python clients that were generated from the former contract still work, unchanged? */
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { preparedDataDir } from "@org/database/testing";
 import type { RunningServer } from "@org/kit";
 import * as productService from "@org/product-service";
 import * as userService from "@org/user-service";
@@ -9,7 +10,11 @@ import { mustRunTool } from "./support/run-tool.ts";
 import { type TemporaryFolder, temporaryFolder } from "./support/temporary-folder.ts";
 
 const legacy = join(import.meta.dirname, "legacy");
-const environment = { DATA_DIR: "memory://", GRPC_PORT: "0", LOG_LEVEL: "silent" };
+const environment = {
+  DATA_DIR: await preparedDataDir("product-service", "user-service"),
+  GRPC_PORT: "0",
+  LOG_LEVEL: "silent",
+};
 
 // The first time, this downloads the packages: no test's time.
 const python = await pythonEnvironment();

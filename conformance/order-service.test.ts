@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { Client, credentials } from "@grpc/grpc-js";
 import { loadSync, type MethodDefinition } from "@grpc/proto-loader";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { preparedDataDir } from "@org/database/testing";
 import { type Clients, Code, connect } from "@org/client";
 import { ImportProductsResponse_Outcome } from "@org/contracts/product/v1";
 import { type RunningServer, RpcError } from "@org/kit";
@@ -13,7 +14,11 @@ import { mustRunTool, runTool } from "./support/run-tool.ts";
 import { type ServiceProcess, startService } from "./support/service-process.ts";
 import { temporaryFolder } from "./support/temporary-folder.ts";
 
-const environment = { DATA_DIR: "memory://", GRPC_PORT: "0", LOG_LEVEL: "silent" };
+const environment = {
+  DATA_DIR: await preparedDataDir("product-service", "user-service"),
+  GRPC_PORT: "0",
+  LOG_LEVEL: "silent",
+};
 const folder = await temporaryFolder();
 
 let example: string;

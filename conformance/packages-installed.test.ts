@@ -2,6 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { preparedDataDir } from "@org/database/testing";
 import type { RunningServer } from "@org/kit";
 import * as productService from "@org/product-service";
 import * as userService from "@org/user-service";
@@ -11,7 +12,11 @@ import { mustRunTool, root, runTool } from "./support/run-tool.ts";
 import { startService } from "./support/service-process.ts";
 import { temporaryFolder } from "./support/temporary-folder.ts";
 
-const environment = { DATA_DIR: "memory://", GRPC_PORT: "0", LOG_LEVEL: "silent" };
+const environment = {
+  DATA_DIR: await preparedDataDir("product-service", "user-service"),
+  GRPC_PORT: "0",
+  LOG_LEVEL: "silent",
+};
 /** As strict as can be, the packages' own types included. */
 const compilerOptions = {
   target: "es2024",

@@ -1,5 +1,6 @@
 /** Can a generic client, which knows nothing but an address, find and call all that is there? */
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { preparedDataDir } from "@org/database/testing";
 import { createFileRegistry, fromBinary } from "@bufbuild/protobuf";
 import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import { descriptorSet } from "@org/contracts/descriptor";
@@ -8,7 +9,11 @@ import * as productService from "@org/product-service";
 import * as userService from "@org/user-service";
 import { bufCurl, bufCurlList } from "./support/buf-curl.ts";
 
-const environment = { DATA_DIR: "memory://", GRPC_PORT: "0", LOG_LEVEL: "silent" };
+const environment = {
+  DATA_DIR: await preparedDataDir("product-service", "user-service"),
+  GRPC_PORT: "0",
+  LOG_LEVEL: "silent",
+};
 
 /** What each server has besides the contract. */
 const common = [

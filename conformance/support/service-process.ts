@@ -2,6 +2,7 @@ import { execFileSync, spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { prepareDataDir, preparedDataDir } from "@org/database/testing";
 import { root } from "./run-tool.ts";
 
 /** One line of a service's log. */
@@ -34,7 +35,7 @@ export interface ServiceProcess extends AsyncDisposable {
 /** Which service to start, and on what. */
 export interface ServiceProcessOptions {
   readonly name: string;
-  /** The folder of its embedded database; `memory://` keeps nothing. */
+  /** The folder of its embedded database; `memory://`: one that is gone afterwards. */
   readonly dataDir: string;
   /** The file to run; the source of the service's package by default. */
   readonly entry?: string;
@@ -44,7 +45,8 @@ export interface ServiceProcessOptions {
 
 /** Starts a service on a free port. Resolves once it serves; rejects, with what it printed, where it does not. */
 export async function startService(options: ServiceProcessOptions): Promise<ServiceProcess> {
-  const { name, dataDir, env } = options;
+  const { name, env } = options;
+  const dataDir = await databaseFolder(options);
   const file = options.entry ?? join(root, "packages", name, "src/main.ts");
   const child = spawn(process.execPath, [file], {
     env: {
@@ -104,6 +106,14 @@ export async function startService(options: ServiceProcessOptions): Promise<Serv
       await ended.promise;
     },
   };
+}
+
+/** Where the process finds an empty database that is made already, if it is a service that has one. */
+async function databaseFolder({ name, dataDir }: ServiceProcessOptions): Promise<string> {
+  if (name !== "product-service" && name !== "user-service") return dataDir;
+  if (dataDir === "memory://") return preparedDataDir(name);
+  await prepareDataDir(dataDir, name);
+  return dataDir;
 }
 
 function parseLine(text: string): (LogLine & { readonly port: number | undefined }) | undefined {

@@ -1,7 +1,6 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { rm } from "node:fs/promises";
 import type { DatabaseConfig } from "../src/index.ts";
+import { preparedDataDir } from "./prepared-data-dir.ts";
 import { startPostgres } from "./postgres-server.ts";
 
 /** What a service can be run on: all of it has to hold on each of them. */
@@ -27,7 +26,7 @@ export async function startDatabase(kind: DatabaseKind): Promise<AnyDatabase> {
       [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
     };
   }
-  const dataDir = await mkdtemp(join(tmpdir(), "database-"));
+  const dataDir = await preparedDataDir("product-service", "user-service");
   return {
     config: { DATA_DIR: dataDir, EMBEDDED_DATABASE: false },
     [Symbol.asyncDispose]: () => rm(dataDir, { recursive: true, force: true }),
