@@ -13,7 +13,7 @@ const count = 60_000;
 const bytesEach = 500;
 const stalledStreams = 4;
 
-/** How much the server's memory may grow while it has more than 200 MB to send that nobody takes. */
+/** How much the server's memory may grow while it has more than 100 MB to send that nobody takes. */
 const maxGrowth = 40 * mebibyte;
 
 let folder: TemporaryFolder;
@@ -48,7 +48,7 @@ test("streams whose clients stop reading leave the memory flat, and go on where 
   const firsts = await Promise.all(stalled.map((stream) => stream.next()));
   expect(firsts.map(({ value }) => value?.id)).toEqual(stalled.map(() => rowId("Big", 0)));
 
-  // Long enough to send two of the streams, which is more than twice the limit.
+  // Long enough to send two of the streams, which is more than the limit.
   let peak = 0;
   for (const end = performance.now() + 2 * timeForAll; performance.now() < end; ) {
     // The server has not stopped: it answers others.
