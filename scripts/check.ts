@@ -6,7 +6,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { generate } from "./generate.ts";
-import { run } from "./run.ts";
+import { root, run } from "./run.ts";
 
 /** Scripts of package.json that take seconds and do not depend on each other. */
 const quick = [
@@ -79,7 +79,8 @@ async function unitTests(): Promise<Outcome> {
     const { code } = await run(
       process.execPath,
       ["--run", "test:unit", "--", "--ci", "--json", `--outputFile=${file}`],
-      { inherit: true },
+      // The tests start hundreds of processes: what one of them has compiled, the others need not.
+      { inherit: true, env: { NODE_COMPILE_CACHE: join(root, "node_modules/.cache/compiled") } },
     );
     const report: unknown = await readFile(file, "utf8").then(JSON.parse, () => undefined);
     const counts = {
