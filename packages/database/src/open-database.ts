@@ -58,10 +58,8 @@ async function openEmbedded(
   const unlock = inMemory ? undefined : await lockDataDir(folder);
   try {
     // Imported only here: who has a server does not load a second PostgreSQL.
-    const [{ PGlite }, { createPgConfig }] = await Promise.all([
-      import("@electric-sql/pglite"),
-      import("@electric-sql/pglite/node-postgres"),
-    ]);
+    const { PGlite } = await import("@electric-sql/pglite");
+    const { createPgConfig } = await import("@electric-sql/pglite/node-postgres");
     const pglite = await PGlite.create(inMemory ? folder : join(folder, "pgdata"));
     return createDatabase({
       // It is one connection: whoever needs it waits.
