@@ -2,14 +2,16 @@
  * An RE2 pattern as the source of a JavaScript RegExp, for `new RegExp(source, flags)` as well as
  * between slashes. On well-formed texts, it is found where RE2 finds the pattern.
  *
- * What a class holds by Unicode's tables (`\pL`, and `(?i)`) is up to the version of Unicode that the
- * engine knows, as it is in RE2.
+ * What `\pL` and `(?i)` stand for is up to the version of Unicode that the engine knows, as in RE2.
  *
- * Throws an Error that names the construct and its offset for what RE2 refuses, for what JavaScript
- * cannot express, and for repetitions on which backtracking could take exponential time: those that
- * can match one text in more than one way, such as `(a+)+`, `(a|a)*` and `(.*,){11}`, unless there
- * are at most 1,000 ways in all, and those that may match nothing, such as `(a*)*`. What remains may
- * take polynomial time, as `^.*a.*b$` does, where RE2's is linear: such texts need a maximal length.
+ * Throws an Error that names the construct and its offset for what RE2 refuses, and for repetitions on
+ * which backtracking could take exponential time: unless the choices in one can be made in 1,000 ways
+ * at most, what it repeats may not match nothing, and may match no text in more than one way. So
+ * `(a+)+`, `(a|a)*`, `(a*)*`, `(a?){30}` and `(.*,){11}` are refused.
+ *
+ * What is accepted may still take polynomial time where RE2's is linear, by as many degrees as there
+ * are repetitions side by side, and one more if it is not anchored: `^.*a.*b$` and `\s+$` are slow on
+ * long texts, which a maximal length has to keep out.
  */
 export function translatePattern(pattern: string): { source: string; flags: string } {
   const parser = new Parser(pattern);

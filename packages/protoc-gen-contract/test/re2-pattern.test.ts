@@ -32,9 +32,6 @@ function refusal(of: () => unknown): string | undefined {
   }
 }
 
-const verdicts = (of: { test(text: string): boolean }, texts: readonly string[]) =>
-  texts.map((text) => [text, of.test(text)]);
-
 /** Of everything that some class or anchor tells from its neighbours. */
 const characters = Array.from(
   "\0\u0007\b\t\n\v\f\r\u001f !\"#$%&'()*+,-./09:;<=>?@AFGKSXZ[\\]^_`abdefgikmnpsuxz{|}~\u007f" +
@@ -392,7 +389,8 @@ describe("a pattern", () => {
         "1.2.3.4",
       ],
     ];
-    expect(verdicts(translated(pattern), texts)).toEqual(verdicts(RE2JS.compile(pattern), texts));
+    const [ours, theirs] = [translated(pattern), RE2JS.compile(pattern)];
+    expect(texts.filter((text) => ours.test(text) !== theirs.test(text))).toEqual([]);
   });
 
   test.each(refused)(
