@@ -10,6 +10,9 @@ import { mustRun, root, run } from "./run.ts";
 /** All that decides what the contract is, besides what node_modules holds. */
 const sources = ["proto", "buf.yaml"];
 
+/** What buf.yaml needs besides, to be read at all. */
+const otherModules = ["packages/protoc-gen-contract/test/proto"];
+
 /** The commit whose contract is the base. */
 export interface ContractBase {
   /** The commit's full hash. */
@@ -130,7 +133,9 @@ export async function withContractImages<Result>(
 /** Puts a commit's contract into a folder of its own. Unlike a worktree, it leaves no trace in .git. */
 async function checkOut(commit: string, folder: string): Promise<void> {
   await mkdir(folder);
-  const present = await git("ls-tree", "--name-only", commit, "--", ...sources);
+  const present = await git(
+    ...["ls-tree", "--name-only", commit, "--", ...sources, ...otherModules],
+  );
   const paths = present?.split("\n") ?? [];
   const tar = `${folder}.tar`;
   await mustRun("git", ["archive", "--format=tar", `--output=${tar}`, commit, "--", ...paths]);

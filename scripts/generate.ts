@@ -7,27 +7,33 @@ import { existsSync, globSync, readFileSync } from "node:fs";
 import { copyFile, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { printValidateProto } from "@org/protoc-gen-contract/validate-proto";
 import { mustRun, root } from "./run.ts";
 
 const contractsGen = "packages/contracts/src/gen";
 const kitGen = "packages/kit/src/gen";
+const validateProto = "node_modules/.protovalidate/buf/validate/validate.proto";
 const stampFile = `${contractsGen}/.stamp`;
 
 /** Brings all generated files up to date. Resolves to whether there was anything to do. */
 export async function generate(): Promise<boolean> {
   const stamp = inputsHash();
-  const complete = existsSync(join(root, kitGen, "descriptor.ts"));
+  const needed = [validateProto, `${kitGen}/descriptor.ts`];
+  const complete = needed.every((file) => existsSync(join(root, file)));
   if (complete && (await readFile(join(root, stampFile), "utf8").catch(() => "")) === stamp) {
     return false;
   }
 
   const scratch = join(root, "node_modules/.cache/generate");
   await mkdir(scratch, { recursive: true });
+  await mkdir(join(root, validateProto, ".."), { recursive: true });
+  await writeFile(join(root, validateProto), printValidateProto());
   // With comments, for tools; the image that services hold in memory goes without.
   const image = join(scratch, "image.binpb");
   await Promise.all([
     mustRun("buf", ["generate"]),
     mustRun("buf", ["generate", "--template", "packages/kit/buf.gen.yaml"]),
+    mustRun("buf", ["generate", "--template", "packages/protoc-gen-contract/buf.gen.yaml"]),
     mustRun("buf", ["build", "proto", "-o", image]),
   ]);
   await Promise.all([
@@ -87,9 +93,15 @@ export const descriptorSet: Uint8Array = Buffer.from(
 function inputsHash(): string {
   const hash = createHash("sha256");
   const inputs = [
-    ...globSync("proto/**/*.proto", { cwd: root }).toSorted(),
-    ...["buf.yaml", "buf.gen.yaml", "packages/kit/buf.gen.yaml", "pnpm-lock.yaml"],
-    "scripts/generate.ts",
+    ...globSync(
+      [
+        "proto/**/*.proto",
+        "packages/protoc-gen-contract/{src,test/proto}/**/*.{ts,proto}",
+        "{.,packages/*}/buf{,.gen}.yaml",
+      ],
+      { cwd: root },
+    ).toSorted(),
+    ...["pnpm-lock.yaml", "scripts/generate.ts"],
   ];
   for (const file of inputs) hash.update(file).update(readFileSync(join(root, file)));
   return hash.digest("hex");

@@ -1,0 +1,251 @@
+import type { DescEnum, DescField, DescMessage, DescOneof } from "@bufbuild/protobuf";
+import { getOption, isFieldSet, ScalarType } from "@bufbuild/protobuf";
+import { FeatureSet_FieldPresence as Presence } from "@bufbuild/protobuf/wkt";
+import {
+  type FieldRules,
+  FieldRulesSchema,
+  field as fieldOption,
+  Ignore,
+  message as messageOption,
+  oneof as oneofOption,
+} from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
+import type { Report } from "./contract-problem.ts";
+import type { Check } from "./check.ts";
+import { checksOf, type RuledType } from "./value-checks.ts";
+
+/** What must hold for one value: of a field, of a list's item, or of a map's key or value. */
+export interface ValueRules {
+  /** The checks of the value itself, in their order. */
+  readonly checks: readonly Check[];
+  /** The message whose own rules the value has to keep as well. */
+  readonly message: DescMessage | undefined;
+  /** Whether the value is passed over while it is zero. */
+  readonly unlessZero: boolean;
+}
+
+/** What must hold for one field. */
+export interface PlannedField {
+  readonly field: DescField;
+  /** Whether it must be set: not zero, not empty, not left out. */
+  readonly required: boolean;
+  /** Whether the rules below are passed over while the field is not set. */
+  readonly unlessUnset: boolean;
+  /** Of the field's value; of a list or map, of it as a whole. */
+  readonly value: ValueRules;
+  /** Of each key of a map. */
+  readonly keys: ValueRules;
+  /** Of each item of a list or value of a map. */
+  readonly items: ValueRules;
+}
+
+/** Of several fields, at most one may be set. */
+export interface PlannedChoice {
+  readonly fields: readonly DescField[];
+  /** Whether one of them must be. */
+  readonly required: boolean;
+}
+
+/** What must hold for a message, besides what must hold for the messages in it. */
+export interface PlannedMessage {
+  readonly fields: readonly PlannedField[];
+  readonly choices: readonly PlannedChoice[];
+  readonly requiredOneofs: readonly DescOneof[];
+}
+
+const nothing: ValueRules = { checks: [], message: undefined, unlessZero: false };
+
+/** The wrappers of google/protobuf/wrappers.proto, whose rules are those of what they wrap. */
+const wrappers: Readonly<Record<string, RuledType>> = {
+  "google.protobuf.FloatValue": "float",
+  "google.protobuf.DoubleValue": "double",
+  "google.protobuf.Int32Value": "int32",
+  "google.protobuf.Int64Value": "int64",
+  "google.protobuf.UInt32Value": "uint32",
+  "google.protobuf.UInt64Value": "uint64",
+  "google.protobuf.BoolValue": "bool",
+  "google.protobuf.StringValue": "string",
+  "google.protobuf.BytesValue": "bytes",
+};
+
+const ruledMessages: Readonly<Record<string, RuledType>> = {
+  ...wrappers,
+  "google.protobuf.Any": "any",
+  "google.protobuf.Duration": "duration",
+  "google.protobuf.Timestamp": "timestamp",
+  "google.protobuf.FieldMask": "fieldMask",
+};
+
+const ruledScalars: Readonly<Record<ScalarType, RuledType>> = {
+  [ScalarType.FLOAT]: "float",
+  [ScalarType.DOUBLE]: "double",
+  [ScalarType.INT32]: "int32",
+  [ScalarType.INT64]: "int64",
+  [ScalarType.UINT32]: "uint32",
+  [ScalarType.UINT64]: "uint64",
+  [ScalarType.SINT32]: "sint32",
+  [ScalarType.SINT64]: "sint64",
+  [ScalarType.FIXED32]: "fixed32",
+  [ScalarType.FIXED64]: "fixed64",
+  [ScalarType.SFIXED32]: "sfixed32",
+  [ScalarType.SFIXED64]: "sfixed64",
+  [ScalarType.BOOL]: "bool",
+  [ScalarType.STRING]: "string",
+  [ScalarType.BYTES]: "bytes",
+};
+
+/** Reads the protovalidate rules of a message. What cannot be translated is reported. */
+export function planMessage(message: DescMessage, report: Report): PlannedMessage {
+  const rules = getOption(message, messageOption);
+  for (const [rule, list] of [
+    ["cel", rules.cel],
+    ["cel_expression", rules.celExpression],
+  ] as const) {
+    if (list.length > 0) report(message, rule, celProblem);
+  }
+  const choices = rules.oneof.map(({ fields: names, required }): PlannedChoice => {
+    if (names.length === 0 || new Set(names).size < names.length) {
+      report(message, "message.oneof", "must name at least one field, and none twice");
+    }
+    const fields = names.flatMap((name) => {
+      const found = message.fields.filter((field) => field.name === name);
+      if (found.length === 0) report(message, "message.oneof", `there is no field "${name}"`);
+      return found;
+    });
+    return { fields, required };
+  });
+  const inChoice = new Set(rules.oneof.flatMap(({ fields }) => fields));
+  return {
+    fields: message.fields.map((field) => planField(field, inChoice.has(field.name), report)),
+    choices,
+    requiredOneofs: message.oneofs.filter((oneof) => getOption(oneof, oneofOption).required),
+  };
+}
+
+function planField(field: DescField, inChoice: boolean, report: Report): PlannedField {
+  const rules = getOption(field, fieldOption);
+  if (field.presence === Presence.LEGACY_REQUIRED) {
+    report(field, "required", "required fields of proto2 are not supported");
+  }
+  const ignoreIsSet = isFieldSet(rules, FieldRulesSchema.field.ignore);
+  const ignore = !ignoreIsSet && inChoice ? Ignore.IF_ZERO_VALUE : rules.ignore;
+  const plan = {
+    field,
+    required: false,
+    unlessUnset: false,
+    value: nothing,
+    keys: nothing,
+    items: nothing,
+  };
+  // Rules that never apply have to be translatable all the same: they may be switched on one day.
+  const translated = { ...plan, ...planKind(field, rules, report) };
+  if (ignore === Ignore.ALWAYS) return plan;
+  const hasPresence = field.presence !== Presence.IMPLICIT || field.fieldKind === "message";
+  const isMany = field.fieldKind === "list" || field.fieldKind === "map";
+  return {
+    ...translated,
+    required: rules.required,
+    unlessUnset: ignore === Ignore.IF_ZERO_VALUE || (hasPresence && !isMany),
+  };
+}
+
+function planKind(
+  field: DescField,
+  rules: FieldRules,
+  report: Report,
+): Pick<PlannedField, "value"> & Partial<Pick<PlannedField, "keys" | "items">> {
+  switch (field.fieldKind) {
+    case "scalar":
+      return { value: planValue(field, rules, ruledScalars[field.scalar], report) };
+    case "enum":
+      return { value: planValue(field, rules, "enum", report, field.enum) };
+    case "message":
+      return { value: planMessageValue(field, rules, field.message, report) };
+    case "list": {
+      const value = planValue(field, rules, "repeated", report);
+      const items = rules.type.case === "repeated" ? rules.type.value.items : undefined;
+      return { value, items: planItem(field, items, field, report) };
+    }
+    case "map": {
+      const value = planValue(field, rules, "map", report);
+      const map = rules.type.case === "map" ? rules.type.value : undefined;
+      const keyType = ruledScalars[field.mapKey];
+      return {
+        value,
+        keys: planPart(field, map?.keys, report, (part) => planValue(field, part, keyType, report)),
+        items: planItem(field, map?.values, field, report),
+      };
+    }
+  }
+}
+
+/** Of the items of a list, or the values of a map. */
+function planItem(
+  field: DescField,
+  rules: FieldRules | undefined,
+  type: DescField & { fieldKind: "list" | "map" },
+  report: Report,
+): ValueRules {
+  return planPart(field, rules, report, (part) => {
+    if (type.message !== undefined) return planMessageValue(field, part, type.message, report);
+    if (type.enum !== undefined) return planValue(field, part, "enum", report, type.enum);
+    return planValue(field, part, ruledScalars[type.scalar], report);
+  });
+}
+
+function planPart(
+  field: DescField,
+  rules: FieldRules | undefined,
+  report: Report,
+  plan: (rules: FieldRules | undefined) => ValueRules,
+): ValueRules {
+  if (rules?.required === true) {
+    report(field, "required", "has no effect on the parts of a list or map");
+  }
+  const planned = plan(rules);
+  if (rules?.ignore === Ignore.ALWAYS) return nothing;
+  return {
+    ...planned,
+    unlessZero: rules?.ignore === Ignore.IF_ZERO_VALUE && planned.message === undefined,
+  };
+}
+
+function planMessageValue(
+  field: DescField,
+  rules: FieldRules | undefined,
+  message: DescMessage,
+  report: Report,
+): ValueRules {
+  const planned = planValue(field, rules, ruledMessages[message.typeName], report);
+  return { ...planned, message };
+}
+
+/** Whether a message is one of google/protobuf/wrappers.proto. */
+export function isWrapper(message: DescMessage): boolean {
+  return Object.hasOwn(wrappers, message.typeName);
+}
+
+const celProblem =
+  "expressions in CEL are not translated; say it with the standard rules, or check it in the handler";
+
+function planValue(
+  field: DescField,
+  rules: FieldRules | undefined,
+  type: RuledType | undefined,
+  report: Report,
+  enumeration?: DescEnum,
+): ValueRules {
+  if (rules === undefined) return nothing;
+  if (rules.cel.length > 0) report(field, "cel", celProblem);
+  if (rules.celExpression.length > 0) report(field, "cel_expression", celProblem);
+  const { case: given } = rules.type;
+  if (given === undefined) return nothing;
+  if (given !== type) {
+    const expected = type === undefined ? "no rules but `required`" : `rules of the type ${type}`;
+    report(field, given, `does not fit the field, which can have ${expected}`);
+    return nothing;
+  }
+  const checks = checksOf(rules.type, enumeration, field, (rule, problem) => {
+    report(field, rule, problem);
+  });
+  return { ...nothing, checks };
+}

@@ -1,0 +1,33 @@
+#!/usr/bin/env node
+import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { buffer } from "node:stream/consumers";
+import { fromBinary, toBinary } from "@bufbuild/protobuf";
+import { CodeGeneratorRequestSchema, CodeGeneratorResponseSchema } from "@bufbuild/protobuf/wkt";
+import { generate } from "./plugin.ts";
+import { printValidateProto } from "./print-validate-proto.ts";
+
+const [command, folder, ...rest] = process.argv.slice(2);
+if (command === undefined) {
+  const request = fromBinary(CodeGeneratorRequestSchema, await buffer(process.stdin));
+  process.stdout.write(toBinary(CodeGeneratorResponseSchema, generate(request)));
+} else if (command === "protos" && folder !== undefined && rest.length === 0) {
+  writeProtos(folder);
+} else {
+  console.error(
+    "protoc-gen-contract is run by buf, which gives it its request on the standard input.\n" +
+      "By hand: protoc-gen-contract protos FOLDER\n" +
+      "  writes the .proto files that contracts import into a folder, which buf.yaml names as a module.",
+  );
+  process.exitCode = 2;
+}
+
+/** Writes buf/validate/validate.proto and org/contract/v1/options.proto. */
+function writeProtos(target: string): void {
+  const validate = join(target, "buf/validate/validate.proto");
+  mkdirSync(dirname(validate), { recursive: true });
+  writeFileSync(validate, printValidateProto());
+  const options = "org/contract/v1/options.proto";
+  mkdirSync(dirname(join(target, options)), { recursive: true });
+  copyFileSync(new URL(`../proto/${options}`, import.meta.url), join(target, options));
+}
