@@ -48,14 +48,13 @@ export async function unpackRelease(commit: string, into: string): Promise<Earli
   await mustRunTool("tar", ["-xf", archive, "-C", folder]);
   await rm(archive);
   const notInstalled = await linkDependencies(folder);
-  try {
-    await build(release);
-  } catch (error) {
-    if (notInstalled.length === 0) throw error;
-    throw new Error(`${commit} may need what is not installed now: ${notInstalled.join(", ")}`, {
-      cause: error,
-    });
-  }
+  await build(release).catch((cause: unknown) => {
+    const hint =
+      notInstalled.length > 0
+        ? `; of its tools, not installed now: ${notInstalled.join(", ")}`
+        : "";
+    throw new Error(`the release of ${commit} does not build${hint}`, { cause });
+  });
   await keep(folder, packed);
   return release;
 }
