@@ -12,6 +12,7 @@ import { mustRun, root } from "./run.ts";
 
 const contractsGen = "packages/contracts/src/gen";
 const kitGen = "packages/kit/src/gen";
+const pluginTest = "packages/protoc-gen-contract/test";
 const validateProto = "node_modules/.protovalidate/buf/validate/validate.proto";
 const stampFile = `${contractsGen}/.stamp`;
 
@@ -38,6 +39,7 @@ export async function generate(): Promise<boolean> {
   ]);
   await Promise.all([
     copyFile(image, join(root, contractsGen, "image.binpb")),
+    mustRun("buf", ["build", `${pluginTest}/proto`, "-o", `${pluginTest}/gen/image.binpb`]),
     mustRun("buf", [
       "build",
       "proto",

@@ -28,7 +28,7 @@ export type Helper = Extract<keyof typeof rules | keyof typeof formats, string>;
 export type Reject = (rule: string, problem: string) => void;
 
 /** The value of a rule, or undefined where it is not given: in proto2 `0` is not the same as nothing. */
-export function given<M extends Message, K extends keyof M & string>(
+export function given<M extends Message, K extends keyof M>(
   schema: DescMessage,
   rules: M,
   name: K,

@@ -148,9 +148,9 @@ ${this.#lines.join("\n")}
   #value(name: string, path: string, { checks, message }: ValueRules): void {
     for (const check of checks) this.#check(name, path, check);
     if (message === undefined || !this.#plan.isRuled(message)) return;
-    const function_ = this.#ts.value(checkNameOf(message), rulesModuleOf(message.file));
+    const checkName = this.#ts.value(checkNameOf(message), rulesModuleOf(message.file));
     this.#open("{");
-    this.#line(`const inner = ${function_}(${name});`);
+    this.#line(`const inner = ${checkName}(${name});`);
     const addWithin = this.#ts.value("addWithin", "contract-rules");
     this.#line(`if (inner !== undefined) found = ${addWithin}(found, ${path}, inner);`);
     this.#close();

@@ -14,10 +14,10 @@ if (command === undefined) {
 } else if (command === "protos" && folder !== undefined && rest.length === 0) {
   writeProtos(folder);
 } else {
-  console.error(
+  process.stderr.write(
     "protoc-gen-contract is run by buf, which gives it its request on the standard input.\n" +
       "By hand: protoc-gen-contract protos FOLDER\n" +
-      "  writes the .proto files that contracts import into a folder, which buf.yaml names as a module.",
+      "  writes the .proto files that contracts import into a folder, which buf.yaml names as a module.\n",
   );
   process.exitCode = 2;
 }

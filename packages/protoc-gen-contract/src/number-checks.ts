@@ -36,7 +36,9 @@ export function numberChecks(
   const lower = boundOf<number | bigint>(rules.greaterThan);
   const upper = boundOf<number | bigint>(rules.lessThan);
   for (const bound of [lower, upper]) {
-    if (Number.isNaN(bound?.value)) reject(`${type}.${bound?.rule}`, "NaN bounds nothing");
+    if (bound !== undefined && Number.isNaN(bound.value)) {
+      reject(`${type}.${bound.rule}`, "NaN bounds nothing");
+    }
   }
   return [
     ...constChecks(type, given(schema, rules, "const")),
@@ -72,9 +74,9 @@ export function rangeChecks<T extends number | bigint>(
   type: string,
   lower: Bound<T> | undefined,
   upper: Bound<T> | undefined,
-  show: (value: T) => string,
+  shown: (value: T) => string,
 ): Check[] {
-  const phrase = ({ rule, value }: Bound<T>): string => `${words[rule]} ${show(value)}`;
+  const phrase = ({ rule, value }: Bound<T>): string => `${words[rule]} ${shown(value)}`;
   const holds = (code: string, { rule, value }: Bound<T>): string =>
     `${code} ${operators[rule]} ${literal(value)}`;
   if (lower !== undefined && upper !== undefined) {

@@ -161,8 +161,9 @@ export function methodPolicyOf(
     problems.push(["invalid_messages", "can only be answered where the requests are a stream"]);
   }
   for (const [name, problem] of problems) report(method, `${rule}.${name}`, problem);
-  if (problems.length > 0 || defaultTimeout === undefined || maxTimeout === undefined)
+  if (problems.length > 0 || defaultTimeout === undefined || maxTimeout === undefined) {
     return undefined;
+  }
   return {
     scopes,
     public: isPublic,
@@ -181,8 +182,9 @@ export function servicePolicyOf(
   report: Report,
 ): ServicePolicy {
   const extension = registry.getExtension("org.contract.v1.service");
-  if (extension === undefined || !hasOption(service, extension))
+  if (extension === undefined || !hasOption(service, extension)) {
     return { aliases: [], retry: undefined };
+  }
   const parsed = serviceOption.safeParse(getOption(service, extension));
   if (!parsed.success) {
     for (const { path, message } of parsed.error.issues) {

@@ -70,13 +70,13 @@ function printField(field: DescField | DescExtension): string {
   const prefix = isMember ? "" : `${Label[label].toLowerCase()} `;
   const rules = getOption(field, predefined).cel.map(
     (rule) =>
-      `(predefined).cel = { id: ${text(rule.id)}${member("message", rule.message)}${member("expression", rule.expression)} }`,
+      `(predefined).cel = { id: ${text(rule.id)}${entry("message", rule.message)}${entry("expression", rule.expression)} }`,
   );
   const options = rules.length === 0 ? "" : ` [\n${rules.join(",\n")}\n]`;
   return `${prefix}${printedType} ${name} = ${number}${options};`;
 }
 
-function member(name: string, value: string): string {
+function entry(name: string, value: string): string {
   return value === "" ? "" : ` ${name}: ${text(value)}`;
 }
 

@@ -18,8 +18,9 @@ import { translatePattern } from "./re2-pattern.ts";
 
 /** Translates the rules of texts. */
 export function stringChecks(rules: StringRules, reject: Reject): Check[] {
-  const rule = <K extends keyof StringRules & string>(name: K): StringRules[K] | undefined =>
-    given(StringRulesSchema, rules, name);
+  const rule = <K extends Exclude<keyof StringRules, `$${string}`>>(
+    name: K,
+  ): StringRules[K] | undefined => given(StringRulesSchema, rules, name);
   const checks: Check[] = constChecks("string", rule("const"));
   const add = (
     name: string,
@@ -197,7 +198,9 @@ function formatChecks({ wellKnown, ...rules }: StringRules, such: string): Check
   if (!wellKnown.value) return [];
   const field = StringRulesSchema.field[wellKnown.case];
   const { predicate, what } = formats[wellKnown.case];
-  return formatCheck(field.name, predicate, what, such);
+  const checks = formatCheck(field.name, predicate, what, such);
+  // A reference may be empty: it leads to where it is read.
+  return wellKnown.case === "uriRef" ? checks.slice(1) : checks;
 }
 
 /** protovalidate has a rule of its own for texts that are empty. */

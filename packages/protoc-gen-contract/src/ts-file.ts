@@ -9,13 +9,14 @@ export class TsFile implements Surroundings {
   readonly #importSuffix: string;
   readonly #imports = new Map<string, Set<string>>();
   /** The generated modules that the code makes use of, by their paths without the suffix. */
-  readonly imported: Set<string> = new Set();
+  readonly imported: Set<string>;
   readonly #parts: string[] = [];
   readonly #hoisted = new Map<string, string>();
 
   constructor(path: string, importSuffix: string) {
     this.path = path;
     this.#importSuffix = importSuffix;
+    this.imported = new Set();
   }
 
   /** Imports a value from another generated file, by its path without the suffix; gives the name. */

@@ -78,10 +78,10 @@ export function checksOf(
       ];
     }
     case "any":
-      return memberChecks("any", rules.value.in, rules.value.notIn).map((check) => ({
-        ...check,
-        description: `type URL ${check.description}`,
-        breaks: (code, ts) => check.breaks(`${code}.typeUrl`, ts),
+      return memberChecks("any", rules.value.in, rules.value.notIn).map((member) => ({
+        ...member,
+        description: `type URL ${member.description}`,
+        breaks: (code, ts) => member.breaks(`${code}.typeUrl`, ts),
       }));
     case "fieldMask":
       return fieldMaskChecks(rules.value);
@@ -139,7 +139,7 @@ function enumChecks(rules: EnumRules, enumeration: DescEnum | undefined): Check[
     ...check(value !== undefined, {
       rule: "enum.const",
       description: `must be ${name(value ?? 0)}`,
-      breaks: (code, ts) => `!${ts.use("isIn")}(${code}, ${ts.hoist(`[${value}]`)})`,
+      breaks: (code, ts) => `!${ts.use("isIn")}(${code}, ${ts.hoist(numbers([value ?? 0]))})`,
     }),
     ...check(rules.in.length > 0, {
       rule: "enum.in",
@@ -160,7 +160,7 @@ function fieldMaskChecks(rules: FieldMaskRules): Check[] {
   return [
     ...check(exact !== undefined, {
       rule: "field_mask.const",
-      description: `must have the paths ${exact?.join(", ")}`,
+      description: `must have the paths ${(exact ?? []).join(", ")}`,
       breaks: (code, ts) => `!${ts.use("isSameList")}(${code}, ${ts.hoist(listOf(exact ?? []))})`,
     }),
     ...check(rules.in.length > 0, {

@@ -2,13 +2,14 @@ import { z } from "zod";
 import type { MessageCheck } from "./contract-rules.ts";
 
 /** Where a message has the fields of the .proto file, by their names there. */
-export interface FieldTable {
-  readonly [field: string]: {
-    /** The properties that lead to the field. */
-    readonly path: readonly string[];
-    /** The fields of the message that it holds, if it holds one. */
-    readonly fields?: () => FieldTable;
-  };
+export type FieldTable = Readonly<Record<string, FieldPlace>>;
+
+/** Where a message has one field. */
+export interface FieldPlace {
+  /** The properties that lead to the field. */
+  readonly path: readonly string[];
+  /** The fields of the message that it holds, if it holds one. */
+  readonly fields?: () => FieldTable;
 }
 
 /**
@@ -66,7 +67,7 @@ function propertyPath(path: string, table: FieldTable): PropertyKey[] {
   let fields: FieldTable | undefined = table;
   for (const [, name, key] of path.matchAll(step)) {
     if (name !== undefined) {
-      const field: FieldTable[string] | undefined = fields?.[name];
+      const field: FieldPlace | undefined = fields?.[name];
       keys.push(...(field?.path ?? [name]));
       fields = field?.fields?.();
     } else if (key?.startsWith('"') === true) {
