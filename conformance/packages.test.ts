@@ -6,11 +6,12 @@ import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import client from "../packages/client/package.json" with { type: "json" };
 import contracts from "../packages/contracts/package.json" with { type: "json" };
 import kit from "../packages/kit/package.json" with { type: "json" };
+import plugin from "../packages/protoc-gen-contract/package.json" with { type: "json" };
 import { pack, published, tarballOf } from "../scripts/pack.ts";
 import { mustRunTool, root, runTool } from "./support/run-tool.ts";
 import { temporaryFolder } from "./support/temporary-folder.ts";
 
-const manifests = { contracts, kit, client } as const;
+const manifests = { contracts, kit, client, "protoc-gen-contract": plugin } as const;
 
 /** What code can import from each package, and how attw is to judge it. */
 const types = {
@@ -25,6 +26,7 @@ const types = {
     profile: "esm-only",
   },
   client: { entrypoints: [".", "package.json"], profile: "esm-only" },
+  "protoc-gen-contract": { entrypoints: ["validate-proto", "package.json"], profile: "esm-only" },
 } as const;
 
 const folder = await temporaryFolder();
@@ -78,7 +80,7 @@ describe.each(published)("@org/%s", (name) => {
 
   test("contains what runs and what describes it, and nothing else", () => {
     const expected =
-      /^(?:package\.json|README\.md|LICENSE|dist\/.+\.(?:js|d\.ts)|dist\/(?:cjs|esm)\/package\.json|dist\/proto\/.+\.proto|dist\/image\.binpb)$/;
+      /^(?:package\.json|README\.md|LICENSE|dist\/.+\.(?:js|d\.ts)|dist\/(?:cjs|esm)\/package\.json|(?:dist\/)?proto\/.+\.proto|dist\/reference\/.+\.md|src\/runtime\/[\w-]+\.ts|dist\/image\.binpb)$/;
     expect(files.filter((file) => !expected.test(file))).toEqual([]);
     expect(files).toEqual(expect.arrayContaining(["package.json", "README.md", "LICENSE"]));
     expect(files.filter((file) => file.includes("test"))).toEqual([]);
@@ -92,13 +94,14 @@ describe.each(published)("@org/%s", (name) => {
   });
 });
 
-/** What there is to import for each .proto package: `product/v1` for org.product.v1, `google/rpc`. */
+/** What there is to import for each .proto package: `product/v1` and `product/v1/schemas`, `google/rpc`. */
 function generatedEntrypoints(): string[] {
   const gen = join(root, "packages/contracts/src/gen");
-  return globSync("index.{org.*.v1,google.*}.ts", { cwd: gen }).map((file) =>
-    file
-      .slice("index.".length, -".ts".length)
-      .replace(/^org\./, "")
-      .replaceAll(".", "/"),
+  return globSync("index.{org.*.v1,org.*.v1.schemas,google.[a-z]*([a-z])}.ts", { cwd: gen }).map(
+    (file) =>
+      file
+        .slice("index.".length, -".ts".length)
+        .replace(/^org\./, "")
+        .replaceAll(".", "/"),
   );
 }

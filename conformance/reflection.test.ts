@@ -99,13 +99,21 @@ function callsOf(server: ServerName, adaId: string): Readonly<Record<string, Cal
         {
           sequence: "3",
           outcome: "OUTCOME_REJECTED",
-          violations: [{ field: "upsert.name", description: "must not be empty" }],
+          violations: [
+            { field: "upsert.name", description: "must not be empty", reason: "string.min_len" },
+          ],
         },
         { sequence: "4", outcome: "OUTCOME_DELETED" },
         {
           sequence: "5",
           outcome: "OUTCOME_REJECTED",
-          violations: [{ field: "operation", description: "must be one that the service knows" }],
+          violations: [
+            {
+              field: "operation",
+              description: "must be one of upsert, delete_product_id",
+              reason: "required",
+            },
+          ],
         },
       ],
     },

@@ -4,8 +4,8 @@
  */
 import { createHash } from "node:crypto";
 import { existsSync, globSync, readFileSync } from "node:fs";
-import { copyFile, mkdir, readFile, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { copyFile, cp, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { pathToFileURL } from "node:url";
 import manifest from "../package.json" with { type: "json" };
@@ -13,7 +13,7 @@ import { generate } from "./generate.ts";
 import { mustRun, root } from "./run.ts";
 
 /** The packages that are published, by their folders in `packages/`. */
-export const published = ["contracts", "kit", "client"] as const;
+export const published = ["contracts", "kit", "client", "protoc-gen-contract"] as const;
 
 const packedFolder = join(root, ".packed");
 const stampFile = join(packedFolder, ".stamp");
@@ -57,7 +57,15 @@ async function build(): Promise<void> {
   await mustRun("tsc", ["--build", ...projects, "packages/contracts/tsconfig.cjs.json"]);
 
   const contracts = dist("contracts");
+  const options = "proto/org/contract/v1/options.proto";
+  const ownOptions = join(root, "packages/protoc-gen-contract", options);
+  await mkdir(dirname(ownOptions), { recursive: true });
   await Promise.all([
+    // What other teams' contracts import to have policies.
+    copyFile(join(root, options), ownOptions),
+    cp(join(root, "packages/contracts/src/gen/reference"), join(contracts, "reference"), {
+      recursive: true,
+    }),
     // For contracts that import these.
     mustRun("buf", ["export", "proto", "--output", join(contracts, "proto")]),
     copyFile(join(root, "packages/contracts/src/gen/image.binpb"), join(contracts, "image.binpb")),
@@ -89,6 +97,7 @@ function inputsHash(): string {
       "pnpm-lock.yaml",
       "LICENSE",
       "scripts/pack.ts",
+      "proto/org/contract/v1/options.proto",
     ],
   ];
   for (const file of inputs) hash.update(file).update(readFileSync(join(root, file)));

@@ -28,7 +28,7 @@ export interface Clients extends Services {
 
 /** Where the services are, and what holds for the calls to both. */
 export interface ConnectOptions
-  extends Omit<ChannelSettings, "target">,
+  extends Omit<ChannelSettings, "target" | "services">,
     Pick<ClientOptions, "timeoutMs"> {
   /** Where product-service is; `127.0.0.1:50051` by default. */
   readonly products?: string;
@@ -47,8 +47,16 @@ export function connect(options: ConnectOptions = {}): Clients {
     timeoutMs,
     ...settings
   } = options;
-  const productsChannel = createChannel({ ...settings, target: productsTarget });
-  const usersChannel = createChannel({ ...settings, target: usersTarget });
+  const productsChannel = createChannel({
+    ...settings,
+    target: productsTarget,
+    services: [ProductServiceDefinition],
+  });
+  const usersChannel = createChannel({
+    ...settings,
+    target: usersTarget,
+    services: [UserServiceDefinition],
+  });
   const timeout = timeoutMs === undefined ? {} : { timeoutMs };
   return {
     products: createClient(ProductServiceDefinition, { channel: productsChannel, ...timeout }),

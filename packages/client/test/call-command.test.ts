@@ -230,8 +230,14 @@ test("reflection works where a server has v1alpha only, and sends one file at a 
   await server.close();
   expect(run).toMatchObject({ code: 2, stderr: expect.stringContaining("it has product_id") });
   expect(asked.toSorted()).toEqual([
+    "buf/validate/validate.proto",
+    "google/protobuf/descriptor.proto",
     "google/protobuf/duration.proto",
+    "google/protobuf/field_mask.proto",
+    "google/protobuf/timestamp.proto",
+    "google/rpc/code.proto",
     "google/rpc/error_details.proto",
     "google/type/money.proto",
+    "org/contract/v1/options.proto",
   ]);
 });

@@ -36,7 +36,8 @@ const endless = implement(definition, {
     while (!call.signal.aborted) yield product;
   },
   async *importProducts(requests) {
-    for await (const { sequence, operation } of requests) {
+    for await (const { request } of requests) {
+      const { sequence, operation } = request;
       const named = operation?.$case === "upsert" && operation.value.name !== "";
       const outcome = named ? Outcome.OUTCOME_CREATED : Outcome.OUTCOME_REJECTED;
       yield { sequence, outcome, violations: [] };

@@ -38,7 +38,7 @@ test("list goes through the pages by their tokens, or through all at once", asyn
     "token"
   ];
   const last = await user(["list", "--page-size", "2", "--page-token", next ?? ""]);
-  expect(last.stdout).toContain("u5@example.com");
+  expect(last.stdout).toMatch(/ u5 +\[redacted\]/);
   expect(last).toMatchObject({ code: 0, stderr: "" });
 
   const [all, newest] = await Promise.all([
@@ -58,7 +58,7 @@ test("create shows the new user, and get finds it", async () => {
   const alice = {
     id: expect.stringMatching(uuid),
     name: "Alice",
-    email: "alice@example.com",
+    email: "[redacted]",
     age: 30,
     createdAt: expect.stringMatching(/^\d{10}$/),
   };
@@ -72,7 +72,7 @@ test("create shows the new user, and get finds it", async () => {
       [
         `^ID       ${id}`,
         "NAME     Alice",
-        "EMAIL    alice@example.com",
+        "EMAIL    \\[redacted\\]",
         "AGE      30",
         "CREATED  \\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\dZ\n$",
       ].join("\n"),
@@ -124,7 +124,7 @@ test("an import creates nobody where the service rejects a row, which is named b
     stdout: "",
     stderr: [
       "stdin:4: email must be an email address, such as alice@example.com",
-      "stdin:6: age must be 0 to 150, is 200",
+      "stdin:6: age must be 0 to 150",
       "No user was created. Correct these rows, and try again.",
       "",
     ].join("\n"),
@@ -141,7 +141,7 @@ test("an import creates nobody where the service rejects a row, which is named b
     {
       file: "stdin",
       line: 6,
-      violations: [{ field: "age", description: "must be 0 to 150, is 200" }],
+      violations: [{ field: "age", description: "must be 0 to 150" }],
     },
   ]);
   expect(await user(["list", "--all", "--json"])).toEqual(before);

@@ -1,6 +1,9 @@
 import { type Deadline, Metadata } from "@grpc/grpc-js";
+import type { Principal } from "./authentication.ts";
 import { Code } from "./code.ts";
 import { sendable } from "./metadata.ts";
+import type { MethodPolicy } from "./policy.ts";
+import { isSecret, redacted } from "./redaction.ts";
 import { RpcError } from "./rpc-error.ts";
 
 /**
@@ -21,22 +24,76 @@ export interface SurfaceCall {
   once(event: "cancelled", listener: () => void): unknown;
 }
 
+/** What holds for all calls of one method. */
+export interface CalledMethod {
+  /** The full name of the method's service. */
+  readonly service: string;
+  /** The method's path. */
+  readonly path: string;
+  /** What the contract says of it; undefined where it says nothing. */
+  readonly policy: MethodPolicy | undefined;
+}
+
+/** What goes along with a reason. */
+export interface ErrorOptions {
+  /** What the caller can use to act on it (google.rpc.ErrorInfo); nothing by default. */
+  readonly metadata?: Readonly<Record<string, string>>;
+  /** What caused it: for the log, never for the caller. */
+  readonly cause?: unknown;
+}
+
 /**
  * What a handler can know and do about the call it answers, besides its messages. What no handler
- * asks for is never made.
+ * asks for is never made. `Reason` are the reasons that the contract declares for the method.
  */
-export class CallContext {
-  /** The method's path: `/org.product.v1.ProductService/GetProduct`, also where it was called by an alias. */
-  readonly path: string;
+export class CallContext<Reason extends string = string> {
+  /** @internal What holds for all calls of the method. */
+  readonly method: CalledMethod;
+  /** @internal When the call ends by the contract, in milliseconds since 1970, if that is before its caller's deadline. */
+  readonly policyDeadline: number | undefined;
   readonly #call: SurfaceCall;
+  #principal: Principal | undefined;
   #abort: AbortController | undefined;
   #header: Metadata | undefined;
   #trailer: Metadata | undefined;
   #end: "answered" | RpcError | undefined;
 
-  constructor(path: string, call: SurfaceCall) {
-    this.path = path;
+  constructor(method: CalledMethod, call: SurfaceCall) {
+    this.method = method;
     this.#call = call;
+    const { policy } = method;
+    if (policy !== undefined) {
+      const asked = Number(call.getDeadline());
+      const timeoutMs = asked === Infinity ? policy.defaultTimeoutMs : policy.maxTimeoutMs;
+      const latest = Date.now() + timeoutMs;
+      if (latest < asked) this.policyDeadline = latest;
+    }
+  }
+
+  /** The method's path: `/org.product.v1.ProductService/GetProduct`, also where it was called by an alias. */
+  get path(): string {
+    return this.method.path;
+  }
+
+  /** Who calls; undefined where the server authenticates nobody, or the method is public. */
+  get principal(): Principal | undefined {
+    return this.#principal;
+  }
+
+  /**
+   * A failure for one of the reasons that the contract declares for the method, to be thrown: it has the
+   * status code of the contract, and reaches the caller as google.rpc.ErrorInfo.
+   */
+  error(reason: Reason, text: string, { metadata = {}, cause }: ErrorOptions = {}): RpcError {
+    const { policy, service: domain } = this.method;
+    const shown: Record<string, string> = {};
+    for (const [key, value] of Object.entries(metadata)) {
+      shown[key] = isSecret(key) ? redacted : value;
+    }
+    // A reason that is not declared is not let through, whatever its code.
+    const code: Code = policy?.reasons[reason] ?? Code.UNKNOWN;
+    const details = [{ type: "ErrorInfo", value: { reason, domain, metadata: shown } }] as const;
+    return new RpcError(code, text, { details, cause });
   }
 
   /**
@@ -55,9 +112,12 @@ export class CallContext {
     return this.#abort.signal;
   }
 
-  /** When the client stops waiting; undefined where it set no deadline. */
+  /**
+   * When the call ends: when the client stops waiting, or before that where the contract says so.
+   * Undefined where neither sets a deadline.
+   */
   get deadline(): Date | undefined {
-    const deadline = this.#call.getDeadline();
+    const deadline = this.policyDeadline ?? this.#call.getDeadline();
     return deadline === Infinity ? undefined : new Date(deadline);
   }
 
@@ -101,6 +161,11 @@ export class CallContext {
     this.#header = undefined;
   }
 
+  /** @internal Who calls, once that is known. */
+  authenticated(principal: Principal): void {
+    this.#principal = principal;
+  }
+
   /** @internal The answer is on its way. False where the call has ended already. */
   answer(): boolean {
     if (this.#end !== undefined) return false;
@@ -119,7 +184,8 @@ export class CallContext {
   /** @internal The call is over on the wire. grpc-js says no more than that, so the reason is worked out. */
   over(): void {
     if (this.#end !== undefined) return;
-    const late = Number(this.#call.getDeadline()) <= Date.now() + deadlineJitterMs;
+    const deadline = this.policyDeadline ?? Number(this.#call.getDeadline());
+    const late = deadline <= Date.now() + deadlineJitterMs;
     this.abort(
       late
         ? new RpcError(Code.DEADLINE_EXCEEDED, "the deadline passed")

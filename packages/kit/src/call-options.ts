@@ -2,9 +2,9 @@ import type { Metadata } from "@grpc/grpc-js";
 
 /** What one call can be told besides its messages. */
 export interface CallOptions {
-  /** When to give up. It wins over `timeoutMs`. */
+  /** When to give up, or earlier where the contract allows less. It wins over `timeoutMs`. */
   readonly deadline?: Date;
-  /** After how many milliseconds to give up; Infinity for never. */
+  /** After how many milliseconds to give up: at most as many as the contract allows; Infinity for those. */
   readonly timeoutMs?: number;
   /** Cancels the call when it is aborted. */
   readonly signal?: AbortSignal;

@@ -9,7 +9,10 @@ import { RpcError } from "./rpc-error.ts";
 export interface MethodCaller {
   readonly channel: Channel;
   readonly path: string;
+  /** How long a call may take that does not say, in milliseconds. */
   readonly timeoutMs: number;
+  /** How long any call may take, in milliseconds. */
+  readonly maxTimeoutMs: number;
   readonly encode: (message: unknown) => Buffer;
   readonly decode: (bytes: Buffer) => unknown;
 }
@@ -28,7 +31,7 @@ const noOptions: CallOptions = {};
  * The longest timeout that is sent, in milliseconds: 24 days. Past 2^31 a grpc-js server takes it for
  * one that is over already, and much later grpc-js ends the client's process.
  */
-const maxTimeoutMs = 24 * 24 * 60 * 60 * 1000;
+const longestTimeoutMs = 24 * 24 * 60 * 60 * 1000;
 
 /** One call, on the channel itself: without the layers that grpc-js's `Client` puts on each call. */
 export class ClientCall {
@@ -167,12 +170,13 @@ export class ClientCall {
 
   /** Throws where the channel is closed, or where the deadline is no time. */
   #open(): ReturnType<Channel["createCall"]> {
-    const { channel, path, timeoutMs } = this.#caller;
+    const { channel, path, timeoutMs, maxTimeoutMs } = this.#caller;
     const { deadline, timeoutMs: wait = timeoutMs } = this.#options;
     const left = deadline === undefined ? wait : deadline.getTime() - Date.now();
     if (Number.isNaN(left)) throw new RangeError("the deadline is not a time");
+    const allowed = Math.min(left, maxTimeoutMs);
     try {
-      const until = left > maxTimeoutMs ? Infinity : Date.now() + left;
+      const until = allowed > longestTimeoutMs ? Infinity : Date.now() + allowed;
       return channel.createCall(path, until, undefined, null, undefined);
     } catch (cause) {
       throw new RpcError(Code.CANCELLED, "the channel is closed", { cause });

@@ -17,6 +17,8 @@ import {
   type ServiceDefinition,
 } from "./definition.ts";
 import { defaultMaxMessageBytes } from "./limits.ts";
+import { neverLog } from "./redaction.ts";
+import { serviceConfigOf } from "./service-config.ts";
 
 /** How long a call that answers with one message may take where nothing else is set, in milliseconds. */
 export const defaultTimeoutMs = 15_000;
@@ -67,6 +69,11 @@ const retryBufferBytes = 64 * 1024;
 
 /** Where a channel leads, and how. */
 export interface ChannelSettings {
+  /**
+   * The services that are called on it: their contracts say which calls are retried, and how. None by
+   * default, which is enough for services whose contract says nothing of that.
+   */
+  readonly services?: readonly ServiceDefinition[];
   /** What to connect to: `dns:///product-service:50051`, or `127.0.0.1:50051`. */
   readonly target: string;
   /** How connections are secured; plaintext by default. */
@@ -84,24 +91,30 @@ export interface ClientOptions {
   /** What carries the calls, from {@link createChannel}; several clients can share one. */
   readonly channel: Channel;
   /**
-   * How long a call may take in milliseconds, where the call itself does not say; 15,000 by default
-   * for methods that answer with one message, and no limit for streams of answers.
+   * How long a call may take in milliseconds, where the call itself does not say. By default it is what
+   * the contract says of the method; of one without a policy, 15,000 where it answers with one message,
+   * and no limit for a stream of answers. No call takes longer than its contract allows.
    */
   readonly timeoutMs?: number;
   /** The full name to call the service by; the contract's by default. */
   readonly serviceName?: string;
 }
 
+/** For which services the channels were opened. */
+const servicesOf = new WeakMap<Channel, ReadonlySet<string>>();
+
 /** Opens a channel: it connects when its first call is made, and again whenever it has to. */
 export function createChannel(settings: ChannelSettings): Channel {
   const {
     target,
+    services = [],
     credentials = grpcCredentials.createInsecure(),
     maxReceiveMessageBytes = defaultMaxMessageBytes,
     maxSendMessageBytes = defaultMaxMessageBytes,
     channelOptions,
   } = settings;
-  return new Channel(target, credentials, {
+  const config = serviceConfigOf(services);
+  const channel = new Channel(target, credentials, {
     "grpc.max_receive_message_length": maxReceiveMessageBytes,
     "grpc.max_send_message_length": maxSendMessageBytes,
     "grpc.per_rpc_retry_buffer_size": retryBufferBytes,
@@ -109,22 +122,42 @@ export function createChannel(settings: ChannelSettings): Channel {
     "grpc.enable_http_proxy": 0,
     // It keeps a record of each connection and call that nobody reads here.
     "grpc.enable_channelz": 0,
+    // The contract decides, and not what a name server says.
+    ...(config !== undefined && {
+      "grpc.service_config": config,
+      "grpc.service_config_disable_resolution": 1,
+    }),
     ...channelOptions,
   });
+  servicesOf.set(channel, new Set(services.map(({ fullName }) => fullName)));
+  return channel;
 }
 
-/** Makes a client whose functions are typed by the definition that the contract generates. */
+/**
+ * Makes a client whose functions are typed by the definition that the contract generates.
+ *
+ * Throws a TypeError where the contract has a retry policy that the channel was not opened with.
+ */
 export function createClient<D extends ServiceDefinition>(
   definition: D,
   { channel, timeoutMs, serviceName = definition.fullName }: ClientOptions,
 ): Client<D> {
+  const { policy: common, fullName } = definition;
+  neverLog(common?.redactedNames ?? []);
+  if (common?.retry !== undefined && servicesOf.get(channel)?.has(fullName) === false) {
+    throw new TypeError(
+      `the channel was not opened for ${fullName}, whose calls would not be retried: name its definition in the \`services\` of createChannel`,
+    );
+  }
   const methods = Object.entries(definition.methods).map(([key, method]) => {
-    const { requestType, responseType } = method;
+    const { requestType, responseType, policy } = method;
+    const usual = policy?.defaultTimeoutMs ?? (method.responseStream ? Infinity : defaultTimeoutMs);
     const encode = encoderOf(requestType);
     const caller: MethodCaller = {
       channel,
       path: pathOf(serviceName, method),
-      timeoutMs: timeoutMs ?? (method.responseStream ? Infinity : defaultTimeoutMs),
+      timeoutMs: timeoutMs ?? usual,
+      maxTimeoutMs: policy?.maxTimeoutMs ?? Infinity,
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- ClientMethod has checked it; the generated type asks for more than TypeScript can follow here.
       encode: (input) => encode(requestType.fromPartial(input as never)),
       decode: (bytes) => responseType.decode(bytes),

@@ -1,4 +1,6 @@
 import type { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import type { MethodPolicy, ServicePolicy } from "./policy.ts";
+import type { Violation } from "./rpc-error.ts";
 
 /** What ts-proto generates for each message: how it becomes bytes, and back. */
 export interface MessageType<T> {
@@ -8,7 +10,7 @@ export interface MessageType<T> {
   fromPartial(object: never): T;
 }
 
-/** One method, as ts-proto's `generic-definitions` describe it. */
+/** One method, as ts-proto's `generic-definitions` and protoc-gen-contract describe it. */
 export interface MethodDefinition {
   /** The method's name in the .proto file. */
   readonly name: string;
@@ -16,14 +18,20 @@ export interface MethodDefinition {
   readonly requestStream: boolean;
   readonly responseType: MessageType<unknown>;
   readonly responseStream: boolean;
+  /** Who may call it, for how long, and how it fails; without it, nothing of that is enforced. */
+  readonly policy?: MethodPolicy;
+  /** Finds what is wrong with a request; undefined where nothing can be. */
+  readonly check?: ((request: never) => readonly Violation[] | undefined) | undefined;
 }
 
-/** One service, as ts-proto's `generic-definitions` describe it. */
+/** One service, as ts-proto's `generic-definitions` and protoc-gen-contract describe it. */
 export interface ServiceDefinition {
   /** The service's name in the .proto file, its package included. */
   readonly fullName: string;
   /** By the method's name in lower camel case. */
   readonly methods: Readonly<Record<string, MethodDefinition>>;
+  /** What all methods have in common. */
+  readonly policy?: ServicePolicy;
 }
 
 /** What a method receives, in full: each field is set. */

@@ -1,25 +1,35 @@
 import { randomUUID } from "node:crypto";
 import type { CallContext } from "./call-context.ts";
 import { Code } from "./code.ts";
+import { undeclared } from "./declared-status.ts";
 import type { Logger } from "./logger.ts";
-import { RpcError } from "./rpc-error.ts";
+import { retryInfo, RpcError } from "./rpc-error.ts";
 
 /** Turns whatever a handler throws into the status that its caller gets. */
 export type ErrorBoundary = (error: unknown, call: CallContext) => RpcError;
 
+/** What a boundary is made of. */
+export interface ErrorBoundaryOptions {
+  /** The status for an error of the domain's; undefined for one that it does not know. */
+  readonly toRpcError: (error: unknown, call: CallContext) => RpcError | undefined;
+  readonly logger: Logger;
+  /** Whether callers are told which status a handler should not have answered with. */
+  readonly development: boolean;
+  /** How long callers are told to wait after an UNAVAILABLE that does not say, in milliseconds. */
+  readonly retryAfterMs: number;
+}
+
 /**
- * Makes the boundary between a service's handlers and their callers. A status passes as it is, an
- * error of the domain's as the service maps it. All else is a defect: its stack goes to the log, and
- * the caller gets INTERNAL, a fixed text and the id to find the stack by. It never throws, whatever
- * it is given.
+ * Makes the boundary between a service's handlers and their callers. A status that the contract knows
+ * passes, an error of the domain's as the service maps it. All else is a defect: its stack goes to the
+ * log, and the caller gets INTERNAL, a fixed text and the id to find the stack by. It never throws,
+ * whatever it is given.
  */
-export function createErrorBoundary(
-  toRpcError: (error: unknown) => RpcError | undefined,
-  logger: Logger,
-): ErrorBoundary {
-  const statusOf = (error: unknown): RpcError | undefined => {
+export function createErrorBoundary(options: ErrorBoundaryOptions): ErrorBoundary {
+  const { toRpcError, logger, development, retryAfterMs } = options;
+  const statusOf = (error: unknown, call: CallContext): RpcError | undefined => {
     try {
-      const status = error instanceof RpcError ? error : toRpcError(error);
+      const status = error instanceof RpcError ? error : toRpcError(error, call);
       // Neither OK nor a number that is no code is a failure to tell a caller.
       return status !== undefined && status.code !== Code.OK && status.code in Code
         ? status
@@ -29,24 +39,41 @@ export function createErrorBoundary(
       return undefined;
     }
   };
-  return (error, call) => {
-    const known = statusOf(error);
-    if (known !== undefined) {
-      logger.debug({ path: call.path, code: known.code, err: error }, "call failed");
-      return known;
-    }
-    // What a handler throws once it has been told to stop is no defect.
-    if (call.aborted !== undefined) return call.aborted;
+  const defect = (error: unknown, call: CallContext, text = "internal error"): RpcError => {
     const requestId = randomUUID();
     const line = { path: call.path, correlationId: requestId };
+    const message = text === "internal error" ? "handler failed" : text;
     try {
-      logger.error({ ...line, err: error }, "handler failed");
+      logger.error({ ...line, err: error }, message);
     } catch {
-      logger.error(line, "handler failed with something that cannot be logged");
+      logger.error(line, `${message} with something that cannot be logged`);
     }
-    return new RpcError(Code.INTERNAL, `internal error, correlation id ${requestId}`, {
+    const shown = development ? text : "internal error";
+    return new RpcError(Code.INTERNAL, `${shown}, correlation id ${requestId}`, {
       details: [{ type: "RequestInfo", value: { requestId, servingData: "" } }],
       cause: error,
     });
   };
+  return (error, call) => {
+    const known = statusOf(error, call);
+    if (known !== undefined) {
+      // A handler that has been told to stop may say so in its words: nobody is told any more.
+      const problem = call.aborted === undefined ? undeclared(call.method, known) : undefined;
+      if (problem !== undefined) return defect(error, call, problem);
+      logger.debug({ path: call.path, code: known.code, err: error }, "call failed");
+      return withRetryInfo(known, retryAfterMs);
+    }
+    // What a handler throws once it has been told to stop is no defect.
+    return call.aborted ?? defect(error, call);
+  };
+}
+
+/** Where something cannot be reached, callers are told when to try again. */
+function withRetryInfo(status: RpcError, afterMs: number): RpcError {
+  if (status.code !== Code.UNAVAILABLE || status.retryAfterMs !== undefined) return status;
+  return new RpcError(status.code, status.text, {
+    details: [...status.details, retryInfo(afterMs)],
+    ...(status.metadata && { metadata: status.metadata }),
+    cause: status.cause,
+  });
 }

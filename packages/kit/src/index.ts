@@ -1,5 +1,6 @@
+export type { Authenticate, Credentials, Principal } from "./authentication.ts";
 export { batches } from "./batches.ts";
-export { CallContext } from "./call-context.ts";
+export { CallContext, type ErrorOptions } from "./call-context.ts";
 export { Code, codeName } from "./code.ts";
 export type {
   MessageType,
@@ -17,6 +18,7 @@ export {
   serverEnvironment,
 } from "./environment.ts";
 export {
+  type CheckedRequest,
   type Handler,
   type Handlers,
   implement,
@@ -32,7 +34,20 @@ export {
   type LogLevel,
   logLevels,
 } from "./logger.ts";
-export { RpcError, type RpcErrorOptions, type Violation } from "./rpc-error.ts";
+export type {
+  MethodPolicy,
+  ReasonOf,
+  ReasonsOf,
+  RetryPolicy,
+  ServicePolicy,
+} from "./policy.ts";
+export { neverLog } from "./redaction.ts";
+export {
+  RpcError,
+  type RpcErrorOptions,
+  toFieldViolations,
+  type Violation,
+} from "./rpc-error.ts";
 export { runMain, type RunMainOptions } from "./run-main.ts";
 export {
   defaultGraceMs,

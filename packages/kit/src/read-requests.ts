@@ -1,7 +1,7 @@
 import type { CallContext } from "./call-context.ts";
 import { Code } from "./code.ts";
 import { MessageQueue } from "./message-queue.ts";
-import { RpcError } from "./rpc-error.ts";
+import { RpcError, type Violation } from "./rpc-error.ts";
 
 /** The part of Node's readable streams that requests are read by. */
 interface IncomingMessages {
@@ -11,19 +11,43 @@ interface IncomingMessages {
   resume(): unknown;
 }
 
+/** Finds what is wrong with a request; undefined where nothing is. */
+export type RequestCheck = (request: unknown) => readonly Violation[] | undefined;
+
+/** How each request of a stream is checked before the handler sees it. */
+export interface StreamCheck {
+  readonly check: RequestCheck;
+  /**
+   * What becomes of one that breaks a rule: it ends the stream (`refuse`); it ends the stream together
+   * with what is wrong with those behind it (`gather`); or the handler gets it, with what is wrong
+   * (`answer`).
+   */
+  readonly invalid: "refuse" | "gather" | "answer";
+}
+
+/** How many violations of a stream are gathered before it is refused without reading on. */
+const maxViolations = 100;
+
 /** The requests of a call as an iterable, with no more read than the handler keeps up with. */
-export function readRequests(call: IncomingMessages, context: CallContext): MessageQueue<unknown> {
+export function readRequests(
+  call: IncomingMessages,
+  context: CallContext,
+  streamCheck: StreamCheck | undefined,
+): MessageQueue<unknown> {
   const queue = new MessageQueue<unknown>({
     resume: () => call.resume(),
     stop: () => call.pause(),
   });
-  call.on("data", (message: unknown) => {
+  const pass = (message: unknown): void => {
     if (!queue.push(message)) call.pause();
-  });
+  };
+  const gate = streamCheck && new RequestGate(streamCheck, pass, queue);
+  call.on("data", gate === undefined ? pass : (message: unknown) => gate.receive(message));
   call.once("end", () => {
     // Where the client resets the stream or the connection breaks, Node ends the stream a moment before
     // it closes it, and grpc-js takes that for the client's end: half a batch would look complete.
     setImmediate(() => {
+      gate?.refuse();
       queue.end();
     });
   });
@@ -31,4 +55,60 @@ export function readRequests(call: IncomingMessages, context: CallContext): Mess
     queue.fail(context.aborted ?? new RpcError(Code.CANCELLED, "the call is over"));
   });
   return queue;
+}
+
+/** Checks the requests of a stream on their way to the handler. */
+class RequestGate {
+  readonly #check: RequestCheck;
+  readonly #invalid: StreamCheck["invalid"];
+  readonly #pass: (message: unknown) => void;
+  readonly #queue: MessageQueue<unknown>;
+  #index = 0;
+  #violations: Violation[] | undefined;
+
+  constructor(
+    { check, invalid }: StreamCheck,
+    pass: (message: unknown) => void,
+    queue: MessageQueue<unknown>,
+  ) {
+    this.#check = check;
+    this.#invalid = invalid;
+    this.#pass = pass;
+    this.#queue = queue;
+  }
+
+  receive(request: unknown): void {
+    try {
+      this.#receive(request);
+    } catch (error) {
+      // Thrown into an event of grpc-js, it would end the process.
+      this.#queue.fail(error);
+    }
+  }
+
+  /** Ends the stream with what was found wrong, if anything was. */
+  refuse(): void {
+    if (this.#violations === undefined) return;
+    this.#queue.fail(RpcError.invalidArgument(this.#violations));
+  }
+
+  #receive(request: unknown): void {
+    const violations = this.#check(request);
+    if (this.#invalid === "answer") {
+      this.#pass({ request, violations: violations ?? [] });
+    } else if (violations !== undefined) {
+      this.#gather(violations);
+    } else if (this.#violations === undefined) {
+      this.#pass(request);
+    }
+    this.#index++;
+  }
+
+  #gather(violations: readonly Violation[]): void {
+    this.#violations ??= [];
+    for (const violation of violations) {
+      this.#violations.push({ ...violation, field: `requests[${this.#index}].${violation.field}` });
+    }
+    if (this.#invalid === "refuse" || this.#violations.length >= maxViolations) this.refuse();
+  }
 }

@@ -1,6 +1,7 @@
 import { Metadata } from "@grpc/grpc-js";
 import { Code, codeName } from "./code.ts";
 import { decodeDetails, encodeStatus, type ErrorDetail } from "./error-details.ts";
+import type { BadRequest_FieldViolation, ErrorInfo } from "./gen/google/rpc/error_details.ts";
 import { sendable } from "./metadata.ts";
 
 const detailsKey = "grpc-status-details-bin";
@@ -17,6 +18,8 @@ export interface Violation {
   readonly field: string;
   /** What is wrong, as a phrase that can follow the path: `must not be empty`. */
   readonly description: string;
+  /** The id of the rule that is broken, as protovalidate has it: `string.min_len`. */
+  readonly rule?: string;
 }
 
 /** What an {@link RpcError} is made of besides its code and text. */
@@ -59,15 +62,21 @@ export class RpcError extends Error {
       .map(({ field, description }) => `${field}: ${description}`);
     const more = violations.length - named.length;
     const text = named.join("; ") + (more > 0 ? `; and ${more} more` : "");
-    const fieldViolations = violations.map(({ field, description }) => ({
-      field,
-      description,
-      reason: "",
-      localizedMessage: undefined,
-    }));
     return new RpcError(Code.INVALID_ARGUMENT, text, {
-      details: [{ type: "BadRequest", value: { fieldViolations } }],
+      details: [{ type: "BadRequest", value: { fieldViolations: toFieldViolations(violations) } }],
     });
+  }
+
+  /**
+   * An UNAVAILABLE that tells when to try again (google.rpc.RetryInfo): after a second where nothing
+   * else is said.
+   */
+  static unavailable(
+    text: string,
+    options: { retryAfterMs?: number; cause?: unknown } = {},
+  ): RpcError {
+    const { retryAfterMs = 1000, cause } = options;
+    return new RpcError(Code.UNAVAILABLE, text, { details: [retryInfo(retryAfterMs)], cause });
   }
 
   /** The status that a peer sent, with its details. */
@@ -82,12 +91,32 @@ export class RpcError extends Error {
 
   /** The fields that the peer found wrong; none unless the details have a google.rpc.BadRequest. */
   get violations(): readonly Violation[] {
-    return this.details.find((detail) => detail.type === "BadRequest")?.value.fieldViolations ?? [];
+    const found = this.details.find((detail) => detail.type === "BadRequest");
+    return (found?.value.fieldViolations ?? []).map(({ field, description, reason }) => ({
+      field,
+      description,
+      ...(reason === "" ? {} : { rule: reason }),
+    }));
   }
 
   /** Why, as a constant of the service's (google.rpc.ErrorInfo); undefined where none was given. */
   get reason(): string | undefined {
-    return this.details.find((detail) => detail.type === "ErrorInfo")?.value.reason;
+    return this.#errorInfo?.reason;
+  }
+
+  /** Whose reason it is: the full name of a service. */
+  get domain(): string | undefined {
+    return this.#errorInfo?.domain;
+  }
+
+  /** How many milliseconds to wait before the next try (google.rpc.RetryInfo); undefined where it is not said. */
+  get retryAfterMs(): number | undefined {
+    const delay = this.details.find((detail) => detail.type === "RetryInfo")?.value.retryDelay;
+    return delay && Number(delay.seconds) * 1000 + delay.nanos / 1_000_000;
+  }
+
+  get #errorInfo(): ErrorInfo | undefined {
+    return this.details.find((detail) => detail.type === "ErrorInfo")?.value;
   }
 
   /** @internal What grpc-js sends of it, with the trailers of the call. */
@@ -100,6 +129,23 @@ export class RpcError extends Error {
     }
     return { code: this.code, details, metadata: sendable(metadata) };
   }
+}
+
+/** Violations as google.rpc.BadRequest has them. Their rule's id is the `reason`. */
+export function toFieldViolations(violations: readonly Violation[]): BadRequest_FieldViolation[] {
+  return violations.map(({ field, description, rule = "" }) => ({
+    field,
+    description,
+    reason: rule,
+    localizedMessage: undefined,
+  }));
+}
+
+/** The detail that tells when to try again. */
+export function retryInfo(afterMs: number): ErrorDetail<"RetryInfo"> {
+  const seconds = Math.floor(afterMs / 1000);
+  const nanos = Math.round((afterMs - seconds * 1000) * 1_000_000);
+  return { type: "RetryInfo", value: { retryDelay: { seconds: BigInt(seconds), nanos } } };
 }
 
 /** A text as it can be sent: cut where it is too long, and without halves of surrogate pairs. */

@@ -1,5 +1,6 @@
 import { type ChannelOptions, Server, ServerCredentials } from "@grpc/grpc-js";
 import { HealthImplementation } from "grpc-health-check";
+import { admitByScopes, type Authenticate } from "./authentication.ts";
 import { coalesceStreams, sized } from "./coalescing-call.ts";
 import { confirmEnd } from "./confirm-end.ts";
 import { encoderOf, kindOf, pathOf } from "./definition.ts";
@@ -16,6 +17,9 @@ import { drain } from "./shutdown.ts";
 
 /** How long a shutdown waits for calls where nothing else is set, in milliseconds. */
 export const defaultGraceMs = 10_000;
+
+/** How long callers are told to wait after an UNAVAILABLE where the contract has no retry policy. */
+const defaultRetryAfterMs = 1_000;
 
 /** What a server is made of. */
 export interface ServeOptions {
@@ -40,6 +44,16 @@ export interface ServeOptions {
    * something else keeps it; true by default. A second signal ends the process at once.
    */
   readonly signals?: boolean;
+  /**
+   * Tells who calls. Without it nobody is asked who they are, and the scopes of the contract are not
+   * enforced.
+   */
+  readonly authenticate?: Authenticate;
+  /**
+   * Whether callers are told with which status a handler should not have answered; otherwise only the
+   * log is. By default, unless the environment variable `NODE_ENV` is `production`.
+   */
+  readonly development?: boolean;
   /** What to close when the last call is over, such as a database. */
   readonly onClosed?: () => Promise<void> | void;
   /** Where to log; a logger of its own on the standard output by default. */
@@ -83,6 +97,9 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     maxSendMessageBytes = defaultMaxMessageBytes,
     graceMs = defaultGraceMs,
     signals = true,
+    authenticate,
+    // oxlint-disable-next-line eslint/no-restricted-properties -- So that no service has to remember it.
+    development = process.env["NODE_ENV"] !== "production",
     onClosed,
     logger = createLogger({ name: "grpc" }),
     channelOptions,
@@ -99,11 +116,12 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   const live = new LiveCalls();
   const names = services.map(({ definition }) => definition.fullName);
   const aliases = services.flatMap((service) => service.aliases);
-  for (const service of services) register(server, service, live, logger);
+  const common = { server, live, logger, authenticate, development };
+  for (const service of services) register(service, common);
   if (descriptorSets !== undefined) {
     const listed = [...names, "grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection"];
     const reflection = reflectionService([...descriptorSets, protocolDescriptorSet], listed);
-    register(server, reflection, live, logger);
+    register(reflection, common);
   }
   const health = new HealthImplementation();
   health.addToServer(server);
@@ -139,7 +157,10 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   if (signals) closeOnSignal(close, closed.promise, logger);
   setHealth("SERVING");
   // Last: whoever waits for this line may send a signal at once.
-  logger.info({ host, port: listener.port, services: names }, "serving");
+  logger.info(
+    { host, port: listener.port, services: names, authentication: authenticate !== undefined },
+    "serving",
+  );
   const reachable = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "[::1]" : address;
   return {
     port: listener.port,
@@ -149,16 +170,41 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   };
 }
 
+/** What the methods of all services of a server share. */
+interface Common {
+  readonly server: Server;
+  readonly live: LiveCalls;
+  readonly logger: Logger;
+  readonly authenticate: Authenticate | undefined;
+  readonly development: boolean;
+}
+
 /** Registers a service's methods under its own name and its aliases, composed once for all of them. */
-function register(server: Server, service: Service, live: LiveCalls, logger: Logger): void {
+function register(
+  service: Service,
+  { server, live, logger, authenticate, development }: Common,
+): void {
   const { definition, handlers, aliases, toRpcError } = service;
-  const boundary = createErrorBoundary(toRpcError, logger);
+  const { fullName } = definition;
+  const retryAfterMs = definition.policy?.retry?.maxBackoffMs ?? defaultRetryAfterMs;
+  const boundary = createErrorBoundary({ toRpcError, logger, development, retryAfterMs });
   for (const [key, method] of Object.entries(definition.methods)) {
     const handler = handlers[key];
-    if (!isHandler(handler)) throw new TypeError(`${definition.fullName} has no handler ${key}`);
+    if (!isHandler(handler)) throw new TypeError(`${fullName} has no handler ${key}`);
     const kind = kindOf(method);
-    const path = pathOf(definition.fullName, method);
-    const answer = serverMethods[kind]({ path, handler: handler.bind(handlers), boundary, live });
+    const path = pathOf(fullName, method);
+    const { policy, check } = method;
+    const answer = serverMethods[kind]({
+      service: fullName,
+      path,
+      policy,
+      live,
+      boundary,
+      admit: admitByScopes(policy, fullName, authenticate),
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- It gets what `decode` of the same message gives.
+      check: check && ((request) => check(request as never)),
+      handler: handler.bind(handlers),
+    });
     const encode = encoderOf(method.responseType);
     const serialize = sized((message) => {
       try {
@@ -170,7 +216,7 @@ function register(server: Server, service: Service, live: LiveCalls, logger: Log
       }
     });
     const deserialize = (bytes: Buffer): unknown => method.requestType.decode(bytes);
-    for (const name of [definition.fullName, ...aliases]) {
+    for (const name of [fullName, ...aliases]) {
       const added = server.register(pathOf(name, method), answer, serialize, deserialize, kind);
       if (!added) throw new Error(`${pathOf(name, method)} is answered by two services`);
     }

@@ -6,23 +6,32 @@ import type {
   ServerWritableStream,
   UntypedHandleCall,
 } from "@grpc/grpc-js";
-import { CallContext, type SurfaceCall } from "./call-context.ts";
+import type { Admit } from "./authentication.ts";
+import { type CalledMethod, CallContext, type SurfaceCall } from "./call-context.ts";
+import { Code } from "./code.ts";
 import type { MethodKind } from "./definition.ts";
 import type { ErrorBoundary } from "./error-boundary.ts";
 import type { LiveCalls, LiveStream } from "./live-calls.ts";
 import { MessageQueue } from "./message-queue.ts";
-import { readRequests } from "./read-requests.ts";
+import { readRequests, type RequestCheck, type StreamCheck } from "./read-requests.ts";
+import { RpcError } from "./rpc-error.ts";
 import { StreamWriter } from "./stream-writer.ts";
 
 /** A handler after its types were checked by `implement`: from here on, messages pass through unseen. */
 export type UntypedHandler = (input: unknown, call: CallContext) => unknown;
 
-/** What one method needs to answer its calls. Made once, when the server starts. */
-export interface MethodRuntime {
-  readonly path: string;
-  readonly handler: UntypedHandler;
-  readonly boundary: ErrorBoundary;
+/**
+ * What one method needs to answer its calls, in the order in which a call meets it: error boundary,
+ * authentication and authorisation, deadline, validation, handler. Made once, when the server starts.
+ */
+export interface MethodRuntime extends CalledMethod {
   readonly live: LiveCalls;
+  readonly boundary: ErrorBoundary;
+  /** Lets callers pass who may call; undefined where anyone may. */
+  readonly admit: Admit | undefined;
+  /** Finds what is wrong with a request; undefined where nothing can be. */
+  readonly check: RequestCheck | undefined;
+  readonly handler: UntypedHandler;
 }
 
 type UnaryCall = ServerUnaryCall<unknown, unknown>;
@@ -37,14 +46,14 @@ export const serverMethods: Readonly<
 > = {
   unary: (runtime) => (call: UnaryCall, respond: Respond) => {
     if (isOver(call)) return;
-    const context = new CallContext(runtime.path, call);
+    const context = new CallContext(runtime, call);
     runtime.live.beginUnary();
-    answerOnce(runtime, context, respond, call.request);
+    answerOnce(runtime, context, respond, call.request, runtime.check);
   },
 
   clientStream: (runtime) => (call: ReadableCall, respond: Respond) => {
     const context = beginStream(runtime, call);
-    const requests = readRequests(call, context);
+    const requests = readRequests(call, context, streamCheckOf(runtime, "gather"));
     const stream: LiveStream = {
       end: (error) => {
         if (!context.abort(error)) return;
@@ -53,19 +62,33 @@ export const serverMethods: Readonly<
       },
     };
     trackStream(runtime.live, call, stream);
-    answerOnce(runtime, context, respond, requests);
+    answerOnce(runtime, context, respond, requests, undefined);
   },
 
   serverStream: (runtime) => (call: WritableCall) => {
     const context = beginStream(runtime, call);
-    void answerStream(runtime, context, call, call.request);
+    void answerStream(runtime, context, call, call.request, runtime.check);
   },
 
   bidi: (runtime) => (call: DuplexCall) => {
     const context = beginStream(runtime, call);
-    void answerStream(runtime, context, call, readRequests(call, context));
+    const requests = readRequests(call, context, streamCheckOf(runtime, "refuse"));
+    void answerStream(runtime, context, call, requests, undefined);
   },
 };
+
+/** How the messages of a request stream are checked: as the contract has it, or else as the kind of method suggests. */
+function streamCheckOf(
+  { check, policy }: MethodRuntime,
+  otherwise: "gather" | "refuse",
+): StreamCheck | undefined {
+  if (policy?.invalidMessages === "ANSWER") return { check: check ?? noCheck, invalid: "answer" };
+  return check && { check, invalid: otherwise };
+}
+
+function noCheck(): undefined {
+  return undefined;
+}
 
 /**
  * Whether a unary call has ended before its handler begins. Where a request's end comes after the
@@ -77,8 +100,9 @@ function isOver(call: UnaryCall): boolean {
   return typeof inner === "object" && inner !== null && Reflect.get(inner, "cancelled") === true;
 }
 
-function beginStream({ path, live }: MethodRuntime, call: SurfaceCall): CallContext {
-  const context = new CallContext(path, call);
+function beginStream(runtime: MethodRuntime, call: SurfaceCall): CallContext {
+  const { live } = runtime;
+  const context = new CallContext(runtime, call);
   live.beginStream();
   call.once("cancelled", () => {
     context.over();
@@ -87,33 +111,63 @@ function beginStream({ path, live }: MethodRuntime, call: SurfaceCall): CallCont
   return context;
 }
 
-/** Calls a handler that answers with one message, and sends what it returns or throws. */
+/** Lets a call that is answered with one message through to its handler, and sends what that returns or throws. */
 function answerOnce(
   runtime: MethodRuntime,
   context: CallContext,
   respond: Respond,
   input: unknown,
+  check: RequestCheck | undefined,
 ): void {
   let response: unknown;
   try {
-    response = runtime.handler(input, context);
+    const admitted = runtime.admit?.(context);
+    response =
+      admitted === undefined
+        ? handle(runtime, context, input, check)
+        : admitted.then(() => {
+            if (context.aborted !== undefined) throw context.aborted;
+            return handle(runtime, context, input, check);
+          });
   } catch (error) {
     fail(runtime, context, respond, error);
     return;
   }
-  if (isPromise(response)) {
-    response.then(
-      (message) => {
-        succeed(runtime, context, respond, message);
-      },
-      (error: unknown) => {
-        fail(runtime, context, respond, error);
-      },
-    );
-  } else {
-    // A handler that does not wait is answered in the same turn.
+  if (!isPromise(response)) {
+    // A handler that does not wait is answered in the same turn, and needs no timer.
     succeed(runtime, context, respond, response);
+    return;
   }
+  const timer = onPolicyDeadline(context, () => {
+    const error = new RpcError(Code.DEADLINE_EXCEEDED, "the deadline passed");
+    if (!context.abort(error)) return;
+    if (input instanceof MessageQueue) input.fail(error);
+    respond(error.toStatus());
+  });
+  response.then(
+    (message) => {
+      clearTimeout(timer);
+      succeed(runtime, context, respond, message);
+    },
+    (error: unknown) => {
+      clearTimeout(timer);
+      fail(runtime, context, respond, error);
+    },
+  );
+}
+
+/** Calls a handler with a request that is checked. */
+function handle(
+  { handler }: MethodRuntime,
+  context: CallContext,
+  input: unknown,
+  check: RequestCheck | undefined,
+): unknown {
+  if (check !== undefined) {
+    const violations = check(input);
+    if (violations !== undefined) throw RpcError.invalidArgument(violations);
+  }
+  return handler(input, context);
 }
 
 function succeed(
@@ -155,11 +209,13 @@ function isPromise(value: unknown): value is PromiseLike<unknown> {
 
 /** Calls a handler that answers with many messages, and sends them as fast as the client takes them. */
 async function answerStream(
-  { handler, boundary, live }: MethodRuntime,
+  runtime: MethodRuntime,
   context: CallContext,
   call: WritableCall | DuplexCall,
   input: unknown,
+  check: RequestCheck | undefined,
 ): Promise<void> {
+  const { boundary, live } = runtime;
   const writer = new StreamWriter(call);
   const stream: LiveStream = {
     end: (error) => {
@@ -171,12 +227,21 @@ async function answerStream(
   };
   trackStream(live, call, stream);
   const timer = onDeadline(context, () => {
+    if (context.policyDeadline !== undefined) {
+      stream.end(new RpcError(Code.DEADLINE_EXCEEDED, "the deadline passed"));
+      return;
+    }
     context.over();
     if (input instanceof MessageQueue) input.fail(context.aborted);
     writer.release();
   });
   try {
-    const responses = handler(input, context);
+    const admitted = runtime.admit?.(context);
+    if (admitted !== undefined) {
+      await admitted;
+      if (context.aborted !== undefined) throw context.aborted;
+    }
+    const responses = handle(runtime, context, input, check);
     if (!isAsyncIterable(responses)) throw new TypeError("the handler returned no async iterable");
     for await (const response of responses) {
       if (context.aborted !== undefined) break;
@@ -204,6 +269,12 @@ async function answerStream(
 function onDeadline(context: CallContext, expire: () => void): NodeJS.Timeout | undefined {
   const { deadline } = context;
   return deadline && setTimeout(expire, deadline.getTime() - Date.now());
+}
+
+/** The same for what the contract ends before the caller's deadline: of that, grpc-js knows nothing. */
+function onPolicyDeadline(context: CallContext, expire: () => void): NodeJS.Timeout | undefined {
+  const { policyDeadline } = context;
+  return policyDeadline === undefined ? undefined : setTimeout(expire, policyDeadline - Date.now());
 }
 
 function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {

@@ -1,5 +1,4 @@
 import type { Server } from "@grpc/grpc-js";
-import { Code } from "./code.ts";
 import type { Listener } from "./listener.ts";
 import type { LiveCalls } from "./live-calls.ts";
 import type { Logger } from "./logger.ts";
@@ -28,7 +27,7 @@ export async function drain(
   server.tryShutdown(() => undefined);
   const idle = live.idle();
   if ((await within(graceMs * streamShare, idle)) === "late") {
-    live.endStreams(new RpcError(Code.UNAVAILABLE, "the server is shutting down"));
+    live.endStreams(RpcError.unavailable("the server is shutting down", { retryAfterMs: 0 }));
     if ((await within(graceMs * (1 - streamShare), idle)) === "late") {
       logger.warn({ graceMs }, "the grace is over: cutting off the calls that are left");
     }

@@ -28,7 +28,10 @@ function start(environment: Record<string, string> = {}): MainProcess {
 async function connect(
   main: MainProcess,
 ): Promise<{ channel: Channel; products: Client<typeof ProductServiceDefinition> }> {
-  const channel = createChannel({ target: `127.0.0.1:${await main.port}` });
+  const channel = createChannel({
+    target: `127.0.0.1:${await main.port}`,
+    services: [ProductServiceDefinition],
+  });
   return { channel, products: createClient(ProductServiceDefinition, { channel }) };
 }
 

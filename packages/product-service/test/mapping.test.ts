@@ -1,9 +1,11 @@
 import { describe, expect, test } from "@jest/globals";
 import {
+  checkImportProductsRequest,
   type ImportProductsRequest,
   ImportProductsResponse,
   Product as WireProduct,
 } from "@org/contracts/product/v1";
+import type { CheckedRequest } from "@org/kit";
 import fc from "fast-check";
 import { fromRequest, toRejection, toResponse, toWire } from "../src/handlers/mapping.ts";
 
@@ -13,6 +15,11 @@ const anyText = fc.oneof(
   fc.string({ unit: "binary" }),
   fc.constantFrom("", "\0", "\ud800", "__proto__"),
 );
+
+/** A request as the kit hands it to the handler. */
+function checked(request: ImportProductsRequest): CheckedRequest<ImportProductsRequest> {
+  return { request, violations: checkImportProductsRequest(request) ?? [] };
+}
 
 /** Any message that can come, wrong or right. */
 const anyRequest: fc.Arbitrary<ImportProductsRequest> = fc.record({
@@ -72,7 +79,7 @@ describe("fromRequest", () => {
       .add("operation");
     fc.assert(
       fc.property(anyRequest, (request) => {
-        const change = fromRequest(request);
+        const change = fromRequest(checked(request));
         const taken = "kind" in change ? change.kind : undefined;
         const asked = request.operation?.$case === "upsert" ? "upsert" : "delete";
         expect([asked, undefined]).toContain(taken);
@@ -83,7 +90,6 @@ describe("fromRequest", () => {
         expect(violations.filter(({ description }) => !description.startsWith("must "))).toEqual(
           [],
         );
-        expect(new Set(violations.map(({ field }) => field)).size).toBe(violations.length);
       }),
     );
   });
@@ -91,7 +97,9 @@ describe("fromRequest", () => {
   test("takes each product that may be, and toWire gives it back", () => {
     fc.assert(
       fc.property(goodProduct, (wire) => {
-        const change = fromRequest({ sequence: 0n, operation: { $case: "upsert", value: wire } });
+        const change = fromRequest(
+          checked({ sequence: 0n, operation: { $case: "upsert", value: wire } }),
+        );
         if (!("kind" in change) || change.kind !== "upsert") throw new Error("was not taken");
         const bytes = WireProduct.encode(toWire(change.product)).finish();
         expect(WireProduct.decode(bytes)).toEqual(wire);

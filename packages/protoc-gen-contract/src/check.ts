@@ -41,7 +41,9 @@ type Scalar = number | bigint | boolean | string;
 
 /** A value as people read it. */
 export function show(value: Scalar): string {
-  return literal(value).replace(/n$/, "");
+  // Grouped where that helps to read it.
+  if (typeof value === "bigint") return value.toLocaleString("en");
+  return Number.isSafeInteger(value) ? Number(value).toLocaleString("en") : literal(value);
 }
 
 /** The check of `const`, for what `===` compares. */

@@ -1,6 +1,11 @@
 import type { DescMessage } from "@bufbuild/protobuf";
-import type { Report } from "./contract-problem.ts";
-import { isWrapper, type PlannedMessage, planMessage, type ValueRules } from "./field-rules.ts";
+import {
+  isWrapper,
+  type PlannedMessage,
+  planMessage,
+  type RuleSource,
+  type ValueRules,
+} from "./field-rules.ts";
 
 /** What must hold for each message of a contract. */
 export interface ContractPlan {
@@ -11,11 +16,11 @@ export interface ContractPlan {
 }
 
 /** Reads the rules of messages, each once. */
-export function createContractPlan(report: Report): ContractPlan {
+export function createContractPlan(source: RuleSource): ContractPlan {
   const plans = new Map<DescMessage, PlannedMessage>();
   const ruled = new Map<DescMessage, boolean>();
   const messagePlan = (message: DescMessage): PlannedMessage => {
-    const plan = plans.get(message) ?? planMessage(message, report);
+    const plan = plans.get(message) ?? planMessage(message, source);
     plans.set(message, plan);
     return plan;
   };

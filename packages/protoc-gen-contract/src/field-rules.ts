@@ -52,6 +52,13 @@ export interface PlannedMessage {
   readonly requiredOneofs: readonly DescOneof[];
 }
 
+/** Where rules come from, besides the options of protovalidate, and where problems go to. */
+export interface RuleSource {
+  readonly report: Report;
+  /** What a field has to be, in words, where the contract says so. */
+  readonly expected: (field: DescField) => string | undefined;
+}
+
 const nothing: ValueRules = { checks: [], message: undefined, unlessZero: false };
 
 /** The wrappers of google/protobuf/wrappers.proto, whose rules are those of what they wrap. */
@@ -94,7 +101,8 @@ const ruledScalars: Readonly<Record<ScalarType, RuledType>> = {
 };
 
 /** Reads the protovalidate rules of a message. What cannot be translated is reported. */
-export function planMessage(message: DescMessage, report: Report): PlannedMessage {
+export function planMessage(message: DescMessage, source: RuleSource): PlannedMessage {
+  const { report } = source;
   const rules = getOption(message, messageOption);
   for (const [rule, list] of [
     ["cel", rules.cel],
@@ -115,13 +123,14 @@ export function planMessage(message: DescMessage, report: Report): PlannedMessag
   });
   const inChoice = new Set(rules.oneof.flatMap(({ fields }) => fields));
   return {
-    fields: message.fields.map((field) => planField(field, inChoice.has(field.name), report)),
+    fields: message.fields.map((field) => planField(field, inChoice.has(field.name), source)),
     choices,
     requiredOneofs: message.oneofs.filter((oneof) => getOption(oneof, oneofOption).required),
   };
 }
 
-function planField(field: DescField, inChoice: boolean, report: Report): PlannedField {
+function planField(field: DescField, inChoice: boolean, source: RuleSource): PlannedField {
+  const { report } = source;
   const rules = getOption(field, fieldOption);
   if (field.presence === Presence.LEGACY_REQUIRED) {
     report(field, "required", "required fields of proto2 are not supported");
@@ -137,7 +146,7 @@ function planField(field: DescField, inChoice: boolean, report: Report): Planned
     items: nothing,
   };
   // Rules that never apply have to be translatable all the same: they may be switched on one day.
-  const translated = { ...plan, ...planKind(field, rules, report) };
+  const translated = { ...plan, ...planKind(field, rules, source) };
   if (ignore === Ignore.ALWAYS) return plan;
   const hasPresence = field.presence !== Presence.IMPLICIT || field.fieldKind === "message";
   const isMany = field.fieldKind === "list" || field.fieldKind === "map";
@@ -151,28 +160,28 @@ function planField(field: DescField, inChoice: boolean, report: Report): Planned
 function planKind(
   field: DescField,
   rules: FieldRules,
-  report: Report,
+  source: RuleSource,
 ): Pick<PlannedField, "value"> & Partial<Pick<PlannedField, "keys" | "items">> {
   switch (field.fieldKind) {
     case "scalar":
-      return { value: planValue(field, rules, ruledScalars[field.scalar], report) };
+      return { value: planValue(field, rules, ruledScalars[field.scalar], source) };
     case "enum":
-      return { value: planValue(field, rules, "enum", report, field.enum) };
+      return { value: planValue(field, rules, "enum", source, field.enum) };
     case "message":
-      return { value: planMessageValue(field, rules, field.message, report) };
+      return { value: planMessageValue(field, rules, field.message, source) };
     case "list": {
-      const value = planValue(field, rules, "repeated", report);
+      const value = planValue(field, rules, "repeated", source);
       const items = rules.type.case === "repeated" ? rules.type.value.items : undefined;
-      return { value, items: planItem(field, items, field, report) };
+      return { value, items: planItem(field, items, field, source) };
     }
     case "map": {
-      const value = planValue(field, rules, "map", report);
+      const value = planValue(field, rules, "map", source);
       const map = rules.type.case === "map" ? rules.type.value : undefined;
       const keyType = ruledScalars[field.mapKey];
       return {
         value,
-        keys: planPart(field, map?.keys, report, (part) => planValue(field, part, keyType, report)),
-        items: planItem(field, map?.values, field, report),
+        keys: planPart(field, map?.keys, source, (part) => planValue(field, part, keyType, source)),
+        items: planItem(field, map?.values, field, source),
       };
     }
   }
@@ -183,23 +192,23 @@ function planItem(
   field: DescField,
   rules: FieldRules | undefined,
   type: DescField & { fieldKind: "list" | "map" },
-  report: Report,
+  source: RuleSource,
 ): ValueRules {
-  return planPart(field, rules, report, (part) => {
-    if (type.message !== undefined) return planMessageValue(field, part, type.message, report);
-    if (type.enum !== undefined) return planValue(field, part, "enum", report, type.enum);
-    return planValue(field, part, ruledScalars[type.scalar], report);
+  return planPart(field, rules, source, (part) => {
+    if (type.message !== undefined) return planMessageValue(field, part, type.message, source);
+    if (type.enum !== undefined) return planValue(field, part, "enum", source, type.enum);
+    return planValue(field, part, ruledScalars[type.scalar], source);
   });
 }
 
 function planPart(
   field: DescField,
   rules: FieldRules | undefined,
-  report: Report,
+  source: RuleSource,
   plan: (rules: FieldRules | undefined) => ValueRules,
 ): ValueRules {
   if (rules?.required === true) {
-    report(field, "required", "has no effect on the parts of a list or map");
+    source.report(field, "required", "has no effect on the parts of a list or map");
   }
   const planned = plan(rules);
   if (rules?.ignore === Ignore.ALWAYS) return nothing;
@@ -213,9 +222,9 @@ function planMessageValue(
   field: DescField,
   rules: FieldRules | undefined,
   message: DescMessage,
-  report: Report,
+  source: RuleSource,
 ): ValueRules {
-  const planned = planValue(field, rules, ruledMessages[message.typeName], report);
+  const planned = planValue(field, rules, ruledMessages[message.typeName], source);
   return { ...planned, message };
 }
 
@@ -231,21 +240,27 @@ function planValue(
   field: DescField,
   rules: FieldRules | undefined,
   type: RuledType | undefined,
-  report: Report,
+  source: RuleSource,
   enumeration?: DescEnum,
 ): ValueRules {
   if (rules === undefined) return nothing;
-  if (rules.cel.length > 0) report(field, "cel", celProblem);
-  if (rules.celExpression.length > 0) report(field, "cel_expression", celProblem);
+  if (rules.cel.length > 0) source.report(field, "cel", celProblem);
+  if (rules.celExpression.length > 0) source.report(field, "cel_expression", celProblem);
   const { case: given } = rules.type;
   if (given === undefined) return nothing;
   if (given !== type) {
     const expected = type === undefined ? "no rules but `required`" : `rules of the type ${type}`;
-    report(field, given, `does not fit the field, which can have ${expected}`);
+    source.report(field, given, `does not fit the field, which can have ${expected}`);
     return nothing;
   }
-  const checks = checksOf(rules.type, enumeration, field, (rule, problem) => {
-    report(field, rule, problem);
-  });
+  const checks = checksOf(
+    rules.type,
+    enumeration,
+    field,
+    source.expected(field),
+    (rule, problem) => {
+      source.report(field, rule, problem);
+    },
+  );
   return { ...nothing, checks };
 }

@@ -81,10 +81,13 @@ export function rangeChecks<T extends number | bigint>(
     `${code} ${operators[rule]} ${literal(value)}`;
   if (lower !== undefined && upper !== undefined) {
     const outside = upper.value < lower.value;
+    const inclusive = lower.rule === "gte" && upper.rule === "lte" && !outside;
     return [
       {
         rule: `${type}.${lower.rule}_${upper.rule}${outside ? "_exclusive" : ""}`,
-        description: `must be ${phrase(lower)} ${outside ? "or" : "and"} ${phrase(upper)}`,
+        description: inclusive
+          ? `must be ${shown(lower.value)} to ${shown(upper.value)}`
+          : `must be ${phrase(lower)} ${outside ? "or" : "and"} ${phrase(upper)}`,
         breaks: (code) => `!(${holds(code, lower)} ${outside ? "||" : "&&"} ${holds(code, upper)})`,
       },
     ];

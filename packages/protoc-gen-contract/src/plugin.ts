@@ -21,7 +21,7 @@ import { emitReference } from "./emit-reference.ts";
 import { emitRules } from "./emit-rules.ts";
 import { emitSchemas } from "./emit-schemas.ts";
 import { messagesOf } from "./names.ts";
-import { methodPolicyOf, servicePolicyOf } from "./policy.ts";
+import { expectedIn, methodPolicyOf, servicePolicyOf } from "./policy.ts";
 import { readOptions } from "./plugin-options.ts";
 import { redactedNamesOf } from "./redaction.ts";
 
@@ -38,7 +38,7 @@ export function generate(request: CodeGeneratorRequest): CodeGeneratorResponse {
   const options = readOptions(request.parameter);
   const registry = createFileRegistry(create(FileDescriptorSetSchema, { file: request.protoFile }));
   const files = filesToGenerate(request, registry);
-  const plan = createContractPlan(report);
+  const plan = createContractPlan({ report, expected: expectedIn(registry) });
   const services = files.map((file) => ({ file, services: planServices(file, registry, report) }));
   for (const message of files.flatMap(messagesOf)) plan.messagePlan(message);
 

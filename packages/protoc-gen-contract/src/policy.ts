@@ -1,4 +1,5 @@
 import {
+  type DescField,
   type DescMethod,
   type DescService,
   getOption,
@@ -198,6 +199,18 @@ export function servicePolicyOf(
   return {
     aliases,
     retry: { ...rest, initialBackoffMs: initialBackoff, maxBackoffMs: maxBackoff },
+  };
+}
+
+const fieldOption = z.object({ expected: z.string() });
+
+/** Makes what tells, in words, what a field has to be. */
+export function expectedIn(registry: Registry): (field: DescField) => string | undefined {
+  const extension = registry.getExtension("org.contract.v1.field");
+  return (field) => {
+    if (extension === undefined || !hasOption(field, extension)) return undefined;
+    const { expected } = fieldOption.parse(getOption(field, extension));
+    return expected === "" ? undefined : expected;
   };
 }
 

@@ -17,7 +17,11 @@ import { quoted } from "./code-text.ts";
 import { translatePattern } from "./re2-pattern.ts";
 
 /** Translates the rules of texts. */
-export function stringChecks(rules: StringRules, reject: Reject): Check[] {
+export function stringChecks(
+  rules: StringRules,
+  expected: string | undefined,
+  reject: Reject,
+): Check[] {
   const rule = <K extends Exclude<keyof StringRules, `$${string}`>>(
     name: K,
   ): StringRules[K] | undefined => given(StringRulesSchema, rules, name);
@@ -51,41 +55,43 @@ export function stringChecks(rules: StringRules, reject: Reject): Check[] {
   add(
     "len",
     len,
-    () => `must be ${characters(len)} long`,
+    () => `must be ${characters(len)}`,
     (code, n, ts) => `${ts.use("lengthOf")}(${code}) !== ${n}`,
   );
   add(
     "min_len",
     minLen,
-    () => (minLen === 1n ? `must not be empty` : `must be at least ${characters(minLen)} long`),
+    () => (minLen === 1n ? `must not be empty` : `must be at least ${characters(minLen)}`),
     (code, n, ts) => (minLen === 1n ? `${code} === ""` : `${ts.use("isShorter")}(${code}, ${n})`),
   );
   add(
     "max_len",
     maxLen,
-    () => `must be at most ${characters(maxLen)} long`,
+    () => `must be at most ${characters(maxLen)}`,
     (code, n, ts) => `${ts.use("isLonger")}(${code}, ${n})`,
   );
   add(
     "len_bytes",
     lenBytes,
-    () => `must be ${bytes(lenBytes)} long in UTF-8`,
+    () => `must be ${bytes(lenBytes)} in UTF-8`,
     (code, n, ts) => `${ts.use("bytesIn")}(${code}) !== ${n}`,
   );
   add(
     "min_bytes",
     minBytes,
-    () => `must be at least ${bytes(minBytes)} long in UTF-8`,
+    () => `must be at least ${bytes(minBytes)} in UTF-8`,
     (code, n, ts) => `${ts.use("bytesIn")}(${code}) < ${n}`,
   );
   add(
     "max_bytes",
     maxBytes,
-    () => `must be at most ${bytes(maxBytes)} long in UTF-8`,
+    () => `must be at most ${bytes(maxBytes)} in UTF-8`,
     (code, n, ts) => `${ts.use("bytesIn")}(${code}) > ${n}`,
   );
   const pattern = rule("pattern");
-  if (pattern !== undefined) checks.push(...patternCheck(pattern, such, reject));
+  if (pattern !== undefined) {
+    checks.push(...patternCheck(pattern, `${expected ?? `a match of ${pattern}`}${such}`, reject));
+  }
   add(
     "prefix",
     rule("prefix"),
@@ -107,7 +113,7 @@ export function stringChecks(rules: StringRules, reject: Reject): Check[] {
   add(
     "not_contains",
     rule("notContains"),
-    (text) => `must not contain ${text}`,
+    (text) => `must not contain ${text === '"\\u0000"' ? "a NUL character" : text}`,
     (code, text) => `${code}.includes(${text})`,
   );
   return [
@@ -117,14 +123,14 @@ export function stringChecks(rules: StringRules, reject: Reject): Check[] {
   ];
 }
 
-function patternCheck(pattern: string, such: string, reject: Reject): Check[] {
+function patternCheck(pattern: string, expected: string, reject: Reject): Check[] {
   try {
     const { source, flags } = translatePattern(pattern);
     const code = `new RegExp(${quoted(source)}, ${quoted(flags)})`;
     return [
       {
         rule: "string.pattern",
-        description: `must match ${pattern}${such}`,
+        description: `must be ${expected}`,
         breaks: (value, ts) => `!${ts.hoist(code)}.test(${value})`,
       },
     ];

@@ -36,6 +36,7 @@ export function checksOf(
   rules: KindOfRules,
   enumeration: DescEnum | undefined,
   field: DescField,
+  expected: string | undefined,
   reject: Reject,
 ): Check[] {
   for (const { no } of rules.value.$unknown ?? []) {
@@ -45,7 +46,7 @@ export function checksOf(
     case "bool":
       return constChecks("bool", given(BoolRulesSchema, rules.value, "const"));
     case "string":
-      return stringChecks(rules.value, reject);
+      return stringChecks(rules.value, expected, reject);
     case "bytes":
       return bytesChecks(rules.value, reject);
     case "enum":

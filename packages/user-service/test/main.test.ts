@@ -27,7 +27,10 @@ function start(environment: Record<string, string> = {}): MainProcess {
 async function connect(
   main: MainProcess,
 ): Promise<{ channel: Channel; users: Client<typeof UserServiceDefinition> }> {
-  const channel = createChannel({ target: `127.0.0.1:${await main.port}` });
+  const channel = createChannel({
+    target: `127.0.0.1:${await main.port}`,
+    services: [UserServiceDefinition],
+  });
   return { channel, users: createClient(UserServiceDefinition, { channel }) };
 }
 

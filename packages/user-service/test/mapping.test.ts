@@ -1,11 +1,12 @@
 import { describe, expect, test } from "@jest/globals";
 import {
+  checkCreateUserRequest,
   type CreateUserRequest,
   ListUsersRequest_Order as WireOrder,
   User as WireUser,
 } from "@org/contracts/user/v1";
 import fc from "fast-check";
-import { fromRequest, fromWireOrder, toWire, violationsOf } from "../src/handlers/mapping.ts";
+import { fromRequest, fromWireOrder, toWire } from "../src/handlers/mapping.ts";
 
 const int32 = fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 });
 const anyText = fc.oneof(
@@ -47,25 +48,10 @@ describe("a request for a user", () => {
     );
   });
 
-  test("is fine, or is told what is wrong with which field, each once", () => {
-    fc.assert(
-      fc.property(anyRequest, (request) => {
-        const violations = violationsOf(fromRequest(request), "requests[7].");
-        const fields = violations.map(({ field }) => field);
-        expect(new Set(fields).size).toBe(fields.length);
-        const known = ["name", "email", "age", "request_id"].map((name) => `requests[7].${name}`);
-        expect(known).toEqual(expect.arrayContaining(fields));
-        expect(violations.filter(({ description }) => !description.startsWith("must "))).toEqual(
-          [],
-        );
-      }),
-    );
-  });
-
   test("that may be has nothing wrong with it", () => {
     fc.assert(
       fc.property(goodRequest, (request) => {
-        expect(violationsOf(fromRequest(request))).toEqual([]);
+        expect(checkCreateUserRequest(request)).toBeUndefined();
       }),
     );
   });
@@ -90,9 +76,8 @@ test("a user is sent with all that is known, its time in whole seconds", () => {
   );
 });
 
-test("an order is one of two, or unknown", () => {
+test("an order is one of two", () => {
   expect(fromWireOrder(WireOrder.ORDER_UNSPECIFIED)).toBe("oldestFirst");
   expect(fromWireOrder(WireOrder.ORDER_OLDEST_FIRST)).toBe("oldestFirst");
   expect(fromWireOrder(WireOrder.ORDER_NEWEST_FIRST)).toBe("newestFirst");
-  expect(fromWireOrder(WireOrder.UNRECOGNIZED)).toBeUndefined();
 });

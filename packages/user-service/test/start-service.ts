@@ -18,7 +18,7 @@ export async function startService(database: DatabaseConfig): Promise<TestServic
     { GRPC_HOST: "127.0.0.1", GRPC_PORT: 0, LOG_LEVEL: "silent", ...database },
     { signals: false },
   );
-  const channel = createChannel({ target: server.target });
+  const channel = createChannel({ target: server.target, services: [UserServiceDefinition] });
   return {
     server,
     channel,

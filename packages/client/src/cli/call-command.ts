@@ -49,7 +49,7 @@ export function addCallCommand(program: Command, open: () => Session): void {
 }
 
 /** An answer in JSON. That it has no such form is the service's fault. */
-function answerToJson({ method, registry }: ReflectedMethod, answer: Message): JsonValue {
+function answerToJson({ method, registry }: ReflectedMethod, answer: Message): unknown {
   try {
     return messageToJson(method.output, answer, registry);
   } catch (cause) {

@@ -16,12 +16,26 @@ export function contractRegistry(): FileRegistry {
   return registry;
 }
 
+/** The files that only options are made of: nothing that is sent. */
+const optionFiles: ReadonlySet<string> = new Set([
+  "buf/validate/validate",
+  "google/protobuf/descriptor",
+  "org/contract/v1/options",
+]);
+
+/** The messages of the contract. */
+export function contractMessages(): DescMessage[] {
+  return [...contractRegistry()]
+    .filter((type) => type.kind === "message")
+    .filter(({ file }) => !optionFiles.has(file.name));
+}
+
 /**
  * A message of the contract by its full name, or by the end of its name where only one ends so:
  * `Product`, `BadRequest.FieldViolation`. Throws a UsageError.
  */
 export function contractMessage(name: string): DescMessage {
-  const messages = [...contractRegistry()].filter((type) => type.kind === "message");
+  const messages = contractMessages();
   const exact = messages.find(({ typeName }) => typeName === name);
   const found = exact === undefined ? messages.filter((type) => endsWith(type, name)) : [exact];
   const [message] = found;

@@ -8,6 +8,8 @@ import {
   type Registry,
   toJson,
 } from "@bufbuild/protobuf";
+import { isFieldError } from "@bufbuild/protobuf/reflect";
+import { isRedacted, redactJson } from "./redact.ts";
 import { UsageError } from "./usage-error.ts";
 
 /** As deep as a message is read; the decoder refuses what is deeper. */
@@ -23,15 +25,18 @@ export function messageFromJson(desc: DescMessage, json: JsonValue, registry: Re
   try {
     return fromJson(desc, json, { registry });
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new UsageError(reason, { cause: error });
+    const { message, cause } = error instanceof Error ? error : new Error(String(error));
+    const field = isFieldError(cause) ? cause.field() : undefined;
+    // The message repeats the value, which is not to be shown of every field.
+    const hides = field?.kind === "field" && isRedacted(field);
+    throw new UsageError(hides ? message.replace(/, got .*/s, "") : message, { cause: error });
   }
 }
 
-/** A message's JSON form. Throws a UsageError where it has none, as a Duration of a million years. */
-export function messageToJson(desc: DescMessage, message: Message, registry: Registry): JsonValue {
+/** A message's JSON form, without what must not be shown. Throws a UsageError where it has none, as a Duration of a million years. */
+export function messageToJson(desc: DescMessage, message: Message, registry: Registry): unknown {
   try {
-    return toJson(desc, message, { registry });
+    return redactJson(desc, toJson(desc, message, { registry }));
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new UsageError(reason, { cause: error });

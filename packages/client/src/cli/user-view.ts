@@ -1,4 +1,6 @@
 import { User } from "@org/contracts/user/v1";
+import { contractMessage } from "./contract.ts";
+import { redacted, redactJson } from "./redact.ts";
 import type { View } from "./table.ts";
 
 /** A user. */
@@ -6,11 +8,11 @@ export const userView: View<User> = {
   columns: [
     { title: "ID", value: ({ id }) => id },
     { title: "NAME", value: ({ name }) => name },
-    { title: "EMAIL", value: ({ email }) => email },
+    { title: "EMAIL", value: () => redacted },
     { title: "AGE", value: ({ age }) => (age === 0 ? "" : String(age)), align: "right" },
     { title: "CREATED", value: ({ createdAt }) => timeOf(createdAt) },
   ],
-  toJson: (user) => User.toJSON(user),
+  toJson: (user) => redactJson(contractMessage("org.user.v1.User"), User.toJSON(user)),
 };
 
 /** Seconds since 1970 as people write them; as they are where no calendar has them. */

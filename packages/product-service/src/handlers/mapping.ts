@@ -4,9 +4,9 @@ import {
   ImportProductsResponse_Outcome as WireOutcome,
   type Product as WireProduct,
 } from "@org/contracts/product/v1";
-import type { Violation } from "@org/kit";
-import { roundedUnits } from "../domain/money.ts";
-import { idRule, isProductId, problemsOf, type Product } from "../domain/product.ts";
+import { type CheckedRequest, toFieldViolations, type Violation } from "@org/kit";
+import { moneyProblem, roundedUnits } from "../domain/money.ts";
+import type { Product } from "../domain/product.ts";
 import type { Change, Outcome } from "../domain/product-store.ts";
 
 /** A product as the contract has it. */
@@ -16,17 +16,23 @@ export function toWire(product: Product): WireProduct {
 }
 
 /** The change that a request asks for, or everything that is wrong with the request. */
-export function fromRequest({ operation }: ImportProductsRequest): Change | readonly Violation[] {
-  switch (operation?.$case) {
-    case "upsert":
-      return upsertFrom(operation.value);
-    case "deleteProductId":
-      return isProductId(operation.value)
-        ? { kind: "delete", id: operation.value }
-        : [{ field: "delete_product_id", description: idRule }];
-    case undefined:
-      return [{ field: "operation", description: "must be one that the service knows" }];
+export function fromRequest({
+  request: { operation },
+  violations,
+}: CheckedRequest<ImportProductsRequest>): Change | readonly Violation[] {
+  if (operation?.$case !== "upsert") {
+    return operation === undefined || violations.length > 0
+      ? violations
+      : { kind: "delete", id: operation.value };
   }
+  const { id, name, description, category, unitPrice: price } = operation.value;
+  const problem = price && moneyProblem(price);
+  if (problem !== undefined) {
+    return [...violations, { field: "upsert.unit_price", description: problem }];
+  }
+  return price === undefined || violations.length > 0
+    ? violations
+    : { kind: "upsert", product: { id, name, description, category, price } };
 }
 
 /** What became of a request, as the contract has it. */
@@ -42,12 +48,7 @@ export function toRejection(
   return {
     sequence,
     outcome: WireOutcome.OUTCOME_REJECTED,
-    violations: violations.map(({ field, description }) => ({
-      field,
-      description,
-      reason: "",
-      localizedMessage: undefined,
-    })),
+    violations: toFieldViolations(violations),
   };
 }
 
@@ -57,27 +58,3 @@ const outcomes = {
   unchanged: WireOutcome.OUTCOME_UNCHANGED,
   deleted: WireOutcome.OUTCOME_DELETED,
 } as const satisfies Record<Outcome, WireOutcome>;
-
-const wireNames = {
-  id: "id",
-  name: "name",
-  description: "description",
-  category: "category",
-  price: "unit_price",
-} as const satisfies Record<keyof Product, string>;
-
-/** Stands in for a price that is missing, so that everything else is checked as well. */
-const noPrice = { currencyCode: "USD", units: 0n, nanos: 0 } as const;
-
-function upsertFrom(wire: WireProduct): Change | readonly Violation[] {
-  const { id, name, description, category, unitPrice } = wire;
-  const product = { id, name, description, category, price: unitPrice ?? noPrice };
-  const violations: Violation[] = problemsOf(product).map((problem) => ({
-    field: `upsert.${wireNames[problem.property]}`,
-    description: problem.description,
-  }));
-  if (unitPrice === undefined) {
-    violations.push({ field: "upsert.unit_price", description: "must be set" });
-  }
-  return violations.length > 0 ? violations : { kind: "upsert", product };
-}

@@ -3,7 +3,7 @@ import {
   type ImportProductsResponse,
   ProductServiceDefinition,
 } from "@org/contracts/product/v1";
-import { batches, implement, type Requests, RpcError, type Service } from "@org/kit";
+import { batches, type CheckedRequest, implement, type Requests, type Service } from "@org/kit";
 import type { Catalog } from "../domain/catalog.ts";
 import { fromRequest, toRejection, toResponse, toWire } from "./mapping.ts";
 import { toRpcError } from "./to-rpc-error.ts";
@@ -17,12 +17,10 @@ export function productHandlers(catalog: Catalog): Service {
     ProductServiceDefinition,
     {
       async getProduct({ productId }) {
-        requireText("product_id", productId);
         return toWire(await catalog.get(productId));
       },
 
       async *listProductsByCategory({ category }, call) {
-        requireText("category", category);
         for await (const product of catalog.inCategory(category, call.signal)) {
           yield toWire(product);
         }
@@ -30,13 +28,13 @@ export function productHandlers(catalog: Catalog): Service {
 
       importProducts: (requests) => importProducts(catalog, requests),
     },
-    { aliases: ["product.ProductService"], toRpcError },
+    { toRpcError },
   );
 }
 
 async function* importProducts(
   catalog: Catalog,
-  requests: Requests<ImportProductsRequest>,
+  requests: Requests<CheckedRequest<ImportProductsRequest>>,
 ): AsyncGenerator<ImportProductsResponse, void> {
   for await (const batch of batches(readRows(requests), importBatch)) {
     const changes = batch.map(({ change }) => change).filter((change) => "kind" in change);
@@ -56,14 +54,10 @@ interface Row {
 }
 
 /** Reads requests as they come: so no more of a bad one than what is wrong with it waits for its batch. */
-async function* readRows(requests: Requests<ImportProductsRequest>): AsyncGenerator<Row, void> {
-  for await (const request of requests) {
-    yield { sequence: request.sequence, change: fromRequest(request) };
-  }
-}
-
-function requireText(field: string, text: string): void {
-  if (text === "") {
-    throw RpcError.invalidArgument([{ field, description: "must not be empty" }]);
+async function* readRows(
+  requests: Requests<CheckedRequest<ImportProductsRequest>>,
+): AsyncGenerator<Row, void> {
+  for await (const checked of requests) {
+    yield { sequence: checked.request.sequence, change: fromRequest(checked) };
   }
 }

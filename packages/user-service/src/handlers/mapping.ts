@@ -3,8 +3,7 @@ import {
   ListUsersRequest_Order as WireOrder,
   type User as WireUser,
 } from "@org/contracts/user/v1";
-import type { Violation } from "@org/kit";
-import { type NewUser, problemsOf, type User } from "../domain/user.ts";
+import type { NewUser, User } from "../domain/user.ts";
 import type { Order } from "../domain/user-store.ts";
 
 /** A user as the contract has it. */
@@ -17,30 +16,7 @@ export function fromRequest({ name, email, age, requestId }: CreateUserRequest):
   return { name, email, age, requestId };
 }
 
-/** Everything that is wrong with a request for a user, below the path of the request itself. */
-export function violationsOf(user: NewUser, path = ""): Violation[] {
-  return problemsOf(user).map(({ property, description }) => ({
-    field: path + wireNames[property],
-    description,
-  }));
+/** The order that a request asks for. The contract refuses those that this service does not know. */
+export function fromWireOrder(order: WireOrder): Order {
+  return order === WireOrder.ORDER_NEWEST_FIRST ? "newestFirst" : "oldestFirst";
 }
-
-/** The order that a request asks for; undefined where it is one that this service does not know. */
-export function fromWireOrder(order: WireOrder): Order | undefined {
-  switch (order) {
-    case WireOrder.ORDER_UNSPECIFIED:
-    case WireOrder.ORDER_OLDEST_FIRST:
-      return "oldestFirst";
-    case WireOrder.ORDER_NEWEST_FIRST:
-      return "newestFirst";
-    default:
-      return undefined;
-  }
-}
-
-const wireNames = {
-  name: "name",
-  email: "email",
-  age: "age",
-  requestId: "request_id",
-} as const satisfies Record<keyof NewUser, string>;

@@ -53,7 +53,10 @@ export function abandonedBulkContract(
   }
 
   async function closeTheChannel(name: string): Promise<void> {
-    const channel = createChannel({ target: service().server.target });
+    const channel = createChannel({
+      target: service().server.target,
+      services: [UserServiceDefinition],
+    });
     const users = createClient(UserServiceDefinition, { channel });
     const controller = new AbortController();
     async function* requests() {

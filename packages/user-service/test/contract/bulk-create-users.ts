@@ -87,7 +87,11 @@ export function bulkCreateUsersContract(service: () => TestService): void {
       await expect(service().users.bulkCreateUsers(endless())).rejects.toMatchObject({
         code: Code.INVALID_ARGUMENT,
         violations: expect.arrayContaining([
-          { field: "requests[0].email", description: "must not be empty", reason: "" },
+          {
+            field: "requests[0].email",
+            description: "must be an email address, such as alice@example.com",
+            rule: "string.pattern",
+          },
         ]),
       });
       expect(sent).toBeGreaterThanOrEqual(100);

@@ -96,9 +96,7 @@ export function listUsersContract(service: () => TestService): void {
     test.each([-1, -(2 ** 31), 1_001, 2 ** 31 - 1])("refuses a page of %i", async (pageSize) => {
       await expect(page(service(), pageSize)).rejects.toMatchObject({
         code: Code.INVALID_ARGUMENT,
-        violations: [
-          { field: "page_size", description: `must be 1 to 1,000, or 0 for 10; is ${pageSize}` },
-        ],
+        violations: [{ field: "page_size", description: "must be 0 to 1,000" }],
       });
     });
 
@@ -152,10 +150,10 @@ export function listUsersContract(service: () => TestService): void {
       }
     });
 
-    test("names everything that is wrong at once", async () => {
+    test("reads no token of a request that breaks a rule", async () => {
       await expect(page(service(), -1, "token")).rejects.toMatchObject({
         code: Code.INVALID_ARGUMENT,
-        violations: [{ field: "page_size" }, token],
+        violations: [{ field: "page_size", rule: "int32.gte_lte" }],
       });
     });
 

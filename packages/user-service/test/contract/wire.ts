@@ -80,7 +80,13 @@ export function wireContract(service: () => TestService): void {
       expect(await send("ListUsers", Buffer.from(order))).toMatchObject({
         error: {
           code: Code.INVALID_ARGUMENT,
-          violations: [{ field: "order", description: "must be one that the service knows" }],
+          violations: [
+            {
+              field: "order",
+              description:
+                "must be one of ORDER_UNSPECIFIED, ORDER_OLDEST_FIRST, ORDER_NEWEST_FIRST",
+            },
+          ],
         },
         answers: [],
       });
@@ -88,7 +94,11 @@ export function wireContract(service: () => TestService): void {
 
     test("a message above 10 MiB is refused", async () => {
       const maxSendMessageBytes = 64 * 2 ** 20;
-      const channel = createChannel({ target: service().server.target, maxSendMessageBytes });
+      const channel = createChannel({
+        target: service().server.target,
+        services: [UserServiceDefinition],
+        maxSendMessageBytes,
+      });
       const users = createClient(UserServiceDefinition, { channel });
       const huge = newUser({ name: "n".repeat(10 * 2 ** 20) });
       const refusal = { code: Code.RESOURCE_EXHAUSTED };
