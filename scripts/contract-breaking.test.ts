@@ -120,6 +120,133 @@ describe("a change that no client notices passes:", () => {
   });
 });
 
+describe("a change that allows callers less fails:", () => {
+  test("of a policy and of a rule, with what was and is", async () => {
+    await edit(users, 'scopes: "users.read"', 'scopes: ["users.read", "users.admin"]');
+    await edit(users, "max_len: 200", "max_len: 100");
+    const { code, output } = await contractBreaking();
+    expect(output).toMatch(
+      /user_service\.proto:\d+:3: METHOD_SCOPE_ADDED\n {2}scopes were users\.read, are users\.read, users\.admin\./,
+    );
+    expect(output).toContain("  element: org.user.v1.UserService.GetUser\n");
+    expect(output).toMatch(
+      /user_service\.proto:\d+:3: FIELD_RULE_TIGHTENED\n.*lengths no longer accepted: 101 to 200\./,
+    );
+    expect(output).toContain("  element: org.user.v1.CreateUserRequest.name\n");
+    expect(code).toBe(1);
+  });
+
+  test("that a method is less idempotent, but not that it is more so", async () => {
+    const idempotent = "option idempotency_level = IDEMPOTENT;";
+    await edit(products, idempotent, "");
+    await edit(users, "returns (User) {\n    option (", `returns (User) { ${idempotent} option (`);
+    const { code, output } = await contractBreaking();
+    expect(output.match(/[A-Z]+_[A-Z_]+$/gm)).toEqual(["METHOD_IDEMPOTENCY_LOWERED"]);
+    expect(output).toContain("  element: org.product.v1.ProductService.ImportProducts\n");
+    expect(code).toBe(1);
+  });
+});
+
+describe("waivers", () => {
+  const age = { rule: "FIELD_SAME_TYPE", element: "org.user.v1.User.age", expires: inDays(30) };
+  const name = {
+    rule: "FIELD_RULE_TIGHTENED",
+    element: "org.user.v1.CreateUserRequest.name",
+    expires: inDays(30),
+  };
+  const breakBoth = async (): Promise<void> => {
+    await edit(users, "int32 age = 4", "int64 age = 4");
+    await edit(users, "max_len: 200", "max_len: 100");
+  };
+
+  test("let breaks pass, and are printed", async () => {
+    await breakBoth();
+    await waive(age, name, { ...age, element: "org.user.v1.User.id" });
+    const { code, output } = await contractBreaking();
+    expect(output).toContain(
+      `waived until ${age.expires} by team-test: FIELD_SAME_TYPE org.user.v1.User.age\n`,
+    );
+    expect(output).toContain(
+      "by team-test: FIELD_RULE_TIGHTENED org.user.v1.CreateUserRequest.name",
+    );
+    expect(output).toContain("nothing needs the waiver of FIELD_SAME_TYPE org.user.v1.User.id");
+    expect(output).toContain("no other breaking change");
+    expect(code).toBe(0);
+  });
+
+  test("let no other break pass", async () => {
+    await breakBoth();
+    await waive(name);
+    const { code, output } = await contractBreaking();
+    expect(output).toMatch(/user_service\.proto:\d+:\d+: FIELD_SAME_TYPE\n/);
+    expect(output).not.toMatch(/: FIELD_RULE_TIGHTENED\n/);
+    expect(code).toBe(1);
+  });
+
+  test("that expired fail, needed or not, with a base or without", async () => {
+    await waive({ ...age, expires: inDays(-2) });
+    const expired = `the waiver of FIELD_SAME_TYPE org.user.v1.User.age expired on ${inDays(-2)}`;
+    for (const added of [{}, { GIT_DIR: join(repository, "nowhere") }]) {
+      const { code, output } = await contractBreaking(added);
+      expect(output).toContain(expired);
+      expect(output).toContain("its owner is team-test");
+      expect(code).toBe(1);
+    }
+  });
+
+  test("that are wrong fail, before anything is compared", async () => {
+    await waive({ ...age, expires: "soon" });
+    const { code, output } = await contractBreaking();
+    expect(output).toContain("contract-waivers.yaml: waivers[0].expires: must be a day");
+    expect(output).not.toContain("compared with");
+    expect(code).toBe(1);
+  });
+});
+
+test("every finding of Buf's names its element", async () => {
+  const extra = "proto/org/user/v1/extra.proto";
+  const file = (text: string): string => `syntax = "proto3"; package org.user.v1; ${text}`;
+  const gone = "message Gone {} enum GoneEnum { A = 0; } service GoneService {}";
+  const message = `message Outer {
+    message Inner { string x = 1; oneof o { string y = 2; string z = 3; } message GoneToo {} }
+    enum Kind { KIND_A = 0; KIND_B = 1; }
+    repeated string kept = 1;
+  }
+  service Kept { rpc Stay(Outer) returns (Outer); rpc Leave(Outer) returns (Outer); }`;
+  await writeFile(join(repository, extra), file(`${gone} ${message}`));
+  await writeFile(join(repository, "proto/org/user/v1/gone.proto"), file("message InGoneFile {}"));
+  await commit("Add what will go");
+  await rm(join(repository, "proto/org/user/v1/gone.proto"));
+  const left = `option go_package = "x"; message Outer {
+    message Inner { string renamed = 1; }
+    enum Kind { KIND_A = 0; }
+    string kept = 1;
+  }
+  service Kept { rpc Stay(stream Outer) returns (Outer); }`;
+  await writeFile(join(repository, extra), file(left));
+  const { code, output } = await contractBreaking();
+  const found = output.matchAll(/[A-Z]+_[A-Z_]+\n.*\n {2}element: .+/g);
+  const shown = [...found].map(([text]) => text.replace(/\n[^]*element:/, ""));
+  expect(shown.toSorted()).toEqual([
+    "ENUM_NO_DELETE org.user.v1.GoneEnum",
+    "ENUM_VALUE_NO_DELETE org.user.v1.Outer.Kind.KIND_B",
+    "FIELD_NO_DELETE org.user.v1.Outer.Inner.y",
+    "FIELD_NO_DELETE org.user.v1.Outer.Inner.z",
+    "FIELD_SAME_CARDINALITY org.user.v1.Outer.kept",
+    "FIELD_SAME_JSON_NAME org.user.v1.Outer.Inner.renamed",
+    "FIELD_SAME_NAME org.user.v1.Outer.Inner.renamed",
+    "FILE_NO_DELETE org/user/v1/gone.proto",
+    "FILE_SAME_GO_PACKAGE org/user/v1/extra.proto",
+    "MESSAGE_NO_DELETE org.user.v1.Gone",
+    "MESSAGE_NO_DELETE org.user.v1.Outer.Inner.GoneToo",
+    "ONEOF_NO_DELETE org.user.v1.Outer.Inner.o",
+    "RPC_NO_DELETE org.user.v1.Kept.Leave",
+    "RPC_SAME_CLIENT_STREAMING org.user.v1.Kept.Stay",
+    "SERVICE_NO_DELETE org.user.v1.GoneService",
+  ]);
+  expect(code).toBe(1);
+});
+
 describe("the base is", () => {
   test("the previous commit, when the change is committed", async () => {
     await edit(users, "int32 age = 4", "int64 age = 4");
@@ -300,6 +427,21 @@ function contractBreaking(added: Readonly<Record<string, string>> = {}): Promise
     },
   );
   return promise;
+}
+
+/** Waives what the waivers name, in the copy. */
+async function waive(
+  ...waivers: readonly { rule: string; element: string; expires: string }[]
+): Promise<void> {
+  const entries = waivers.map((each) => ({ ...each, owner: "team-test", reason: "A test." }));
+  // JSON is YAML.
+  const text = JSON.stringify({ waivers: entries });
+  await writeFile(join(repository, "contract-waivers.yaml"), text);
+}
+
+/** A day, as waivers have it. */
+function inDays(days: number): string {
+  return new Date(Date.now() + days * 24 * 60 * 60 * 1000).toISOString().slice(0, 10);
 }
 
 async function edit(file: string, before: string | RegExp, after: string): Promise<void> {

@@ -1,74 +1,88 @@
 /**
- * Fails when the working tree's contract breaks programs that were built from an earlier one. See
- * contract-base.ts for which one that is. What counts as breaking is Buf's rule category FILE, as
- * buf.yaml says: even generated sources must keep compiling, file by file.
+ * Fails when the working tree's contract breaks programs that were built from an earlier one, and
+ * nobody has approved of it. See contract-base.ts for which contract that is. What counts as breaking
+ * is Buf's rule category FILE, as buf.yaml says: even generated sources must keep compiling, file by
+ * file. Besides, policies and rules must not allow callers less than they did: contract-policy.ts.
  */
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
 import { createFileRegistry, type FileRegistry, fromBinary } from "@bufbuild/protobuf";
 import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
+import { bufBreaking } from "./buf-breaking.ts";
 import {
   type ContractBase,
   type ContractImages,
   chooseContractBase,
   withContractImages,
 } from "./contract-base.ts";
-import { root, run } from "./run.ts";
-
-/** The exit code by which `buf breaking` says that it found something; others are its own failures. */
-const foundSomething = 100;
+import { describeFinding, type Finding } from "./contract-finding.ts";
+import { comparePolicies } from "./contract-policy.ts";
+import { applyWaivers, readWaivers, today, type Waiver, waiversFile } from "./contract-waivers.ts";
 
 try {
+  const day = today();
+  const waivers = await readWaivers(day);
   const base = await chooseContractBase();
   if (base.commit === undefined) {
     console.log(`The contract was compared with nothing: ${base.reason}.`);
+    refuseExpired(applyWaivers([], waivers, day).expired);
   } else {
-    await compare(base);
+    await compare(base, waivers, day);
   }
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
   process.exitCode = 1;
 }
 
-async function compare(base: ContractBase): Promise<void> {
+async function compare(base: ContractBase, waivers: readonly Waiver[], day: string): Promise<void> {
   console.log(`The contract, compared with ${base.description}:`);
-  const problems = await withContractImages(base, breakingChanges);
-  if (problems.length === 0) {
-    console.log("no breaking change");
+  const { findings, notes, renumbered } = await withContractImages(base, breakingChanges);
+  for (const note of notes) console.log(note);
+  const { refused, waived, unused, expired } = applyWaivers(findings, waivers, day);
+  for (const [{ rule, element }, { owner, expires }] of waived) {
+    console.log(`waived until ${expires} by ${owner}: ${rule} ${element}`);
+  }
+  for (const { rule, element } of unused) {
+    console.log(`${waiversFile}: nothing needs the waiver of ${rule} ${element} (any more).`);
+  }
+  refuseExpired(expired);
+  if (refused.length === 0) {
+    console.log(waived.length === 0 ? "no breaking change" : "no other breaking change");
     return;
   }
-  console.log(`\n${problems.join("\n\n")}\n`);
-  console.log("The contract only grows. Leave what is there, mark it `deprecated = true`, and add");
-  console.log("the new beside it, with a name and number of its own. See CONTRIBUTING.md.");
+  console.log(`\n${[...refused.map(describeFinding), ...renumbered].join("\n\n")}\n`);
+  console.log(
+    "The contract only grows, and asks no more of callers than it did. Leave what is there,",
+  );
+  console.log(
+    "mark it `deprecated = true`, and add the new beside it, with a name and number of its",
+  );
+  console.log(`own. A break that has to be is approved in ${waiversFile}, by rule and element.`);
+  console.log("See CONTRIBUTING.md.");
   process.exitCode = 1;
 }
 
-/** Buf's findings, and in words what it does not say: that a field has another number than before. */
-async function breakingChanges(images: ContractImages): Promise<string[]> {
-  const { code, stdout, stderr } = await run("buf", [
-    "breaking",
-    images.current,
-    ...["--against", images.base],
-    ...["--config", join(root, "buf.yaml")],
-    // Other people's files are in the images too, and are theirs to change.
-    "--exclude-imports",
-    // Of all formats, one of the two that name the rule.
-    ...["--error-format", "msvs"],
-  ]);
-  if (code === 0) return [];
-  if (code !== foundSomething) throw new Error(`buf breaking failed:\n${stdout}${stderr}`);
-  const findings = stdout.trim().split("\n").map(readable);
-  return [
-    ...findings,
-    ...renumberings(await registry(images.base), await registry(images.current)),
-  ];
+function refuseExpired(expired: readonly Waiver[]): void {
+  for (const { rule, element, owner, expires } of expired) {
+    console.log(
+      `${waiversFile}: the waiver of ${rule} ${element} expired on ${expires}. ` +
+        `Remove it, or have it approved anew; its owner is ${owner}.`,
+    );
+    process.exitCode = 1;
+  }
 }
 
-function readable(finding: string): string {
-  return finding.replace(
-    /^(?<file>.+)\((?<line>\d+),(?<column>\d+)\) : error (?<rule>\w+) : /,
-    "proto/$<file>:$<line>:$<column>: $<rule>\n  ",
-  );
+interface Comparison {
+  readonly findings: readonly Finding[];
+  readonly notes: readonly string[];
+  /** In words what Buf does not say: that a field has another number than before. */
+  readonly renumbered: readonly string[];
+}
+
+async function breakingChanges(images: ContractImages): Promise<Comparison> {
+  const [base, current] = await Promise.all([registry(images.base), registry(images.current)]);
+  const found = await bufBreaking(images, base, current);
+  const { findings, notes } = comparePolicies(base, current);
+  return { findings: [...found, ...findings], notes, renumbered: renumberings(base, current) };
 }
 
 /** To Buf, a field is its number, so it calls a renumbered field deleted, or renamed. */
