@@ -117,7 +117,7 @@ describe("npm start", () => {
 
   test.each([
     { line: commands()[2] ?? "", shows: "p003" },
-    { line: commands()[3] ?? "", shows: "alice@example.com" },
+    { line: commands()[3] ?? "", shows: "Alice" },
     { line: commands()[4] ?? "", shows: '"name":"Laptop Pro X"' },
     { line: commands()[5] ?? "", shows: "org.user.v1.UserService" },
   ])("$line", async ({ line, shows }) => {
@@ -182,6 +182,7 @@ test("add a consumer", async () => {
   expect(printed).toContain("p003");
   expect(printed).toMatch(/^3 \[/m);
   expect(printed).toContain("must be an email address");
+  expect(printed).toContain("nobody is nobody");
 }, 120_000);
 
 test("add a service", async () => {

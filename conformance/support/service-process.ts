@@ -25,6 +25,8 @@ export interface ServiceProcess extends AsyncDisposable {
   readonly ended: Promise<Ending>;
   /** What it has logged so far. */
   readonly log: readonly LogLine[];
+  /** All that it has printed so far, to both of its streams. */
+  printed(): string;
   /** Resolves once it has logged that message. Rejects where it ends without. */
   logged(msg: string): Promise<void>;
   kill(signal: NodeJS.Signals): void;
@@ -93,6 +95,7 @@ export async function startService(options: ServiceProcessOptions): Promise<Serv
     target: `127.0.0.1:${port}`,
     ended: ended.promise,
     log,
+    printed: () => printed,
     logged(msg) {
       if (log.some((line) => line.msg === msg)) return Promise.resolve();
       const entry = waiting.get(msg) ?? Promise.withResolvers<void>();

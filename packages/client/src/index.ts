@@ -12,11 +12,13 @@ export {
   type Client,
   Code,
   codeName,
+  isErrorOf,
   type DetailMessages,
   type DetailName,
   type ErrorDetail,
   type MessageInput,
   type MessageInputs,
+  type MethodError,
   RpcError,
   type Violation,
 } from "@org/kit/client";
