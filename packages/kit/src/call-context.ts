@@ -51,6 +51,10 @@ export class CallContext<Reason extends string = string> {
   readonly method: CalledMethod;
   /** @internal When the call ends by the contract, in milliseconds since 1970, if that is before its caller's deadline. */
   readonly policyDeadline: number | undefined;
+  /** @internal How long it may take by the contract, in milliseconds, where `policyDeadline` is set. */
+  readonly policyTimeoutMs: number | undefined;
+  /** @internal Whether the call has reached its handler: what ends it before that, no contract declares. */
+  handled = false;
   readonly #call: SurfaceCall;
   #principal: Principal | undefined;
   #abort: AbortController | undefined;
@@ -66,7 +70,10 @@ export class CallContext<Reason extends string = string> {
       const asked = Number(call.getDeadline());
       const timeoutMs = asked === Infinity ? policy.defaultTimeoutMs : policy.maxTimeoutMs;
       const latest = Date.now() + timeoutMs;
-      if (latest < asked) this.policyDeadline = latest;
+      if (latest < asked) {
+        this.policyDeadline = latest;
+        this.policyTimeoutMs = timeoutMs;
+      }
     }
   }
 

@@ -58,7 +58,8 @@ export function createErrorBoundary(options: ErrorBoundaryOptions): ErrorBoundar
     const known = statusOf(error, call);
     if (known !== undefined) {
       // A handler that has been told to stop may say so in its words: nobody is told any more.
-      const problem = call.aborted === undefined ? undeclared(call.method, known) : undefined;
+      const binding = call.handled && call.aborted === undefined;
+      const problem = binding ? undeclared(call.method, known) : undefined;
       if (problem !== undefined) return defect(error, call, problem);
       logger.debug({ path: call.path, code: known.code, err: error }, "call failed");
       return withRetryInfo(known, retryAfterMs);

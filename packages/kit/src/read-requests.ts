@@ -41,13 +41,18 @@ export function readRequests(
   const pass = (message: unknown): void => {
     if (!queue.push(message)) call.pause();
   };
-  const gate = streamCheck && new RequestGate(streamCheck, pass, queue);
+  const refuse = (error: unknown): void => {
+    queue.fail(error);
+    // Until the handler has heard of it, no more is read.
+    call.pause();
+  };
+  const gate = streamCheck && new RequestGate(streamCheck, pass, refuse);
   call.on("data", gate === undefined ? pass : (message: unknown) => gate.receive(message));
   call.once("end", () => {
     // Where the client resets the stream or the connection breaks, Node ends the stream a moment before
     // it closes it, and grpc-js takes that for the client's end: half a batch would look complete.
     setImmediate(() => {
-      gate?.refuse();
+      gate?.end();
       queue.end();
     });
   });
@@ -62,34 +67,41 @@ class RequestGate {
   readonly #check: RequestCheck;
   readonly #invalid: StreamCheck["invalid"];
   readonly #pass: (message: unknown) => void;
-  readonly #queue: MessageQueue<unknown>;
+  readonly #refuse: (error: unknown) => void;
   #index = 0;
   #violations: Violation[] | undefined;
+  #refused = false;
 
   constructor(
     { check, invalid }: StreamCheck,
     pass: (message: unknown) => void,
-    queue: MessageQueue<unknown>,
+    refuse: (error: unknown) => void,
   ) {
     this.#check = check;
     this.#invalid = invalid;
     this.#pass = pass;
-    this.#queue = queue;
+    this.#refuse = refuse;
   }
 
   receive(request: unknown): void {
+    if (this.#refused) return;
     try {
       this.#receive(request);
     } catch (error) {
       // Thrown into an event of grpc-js, it would end the process.
-      this.#queue.fail(error);
+      this.#end(error);
     }
   }
 
   /** Ends the stream with what was found wrong, if anything was. */
-  refuse(): void {
-    if (this.#violations === undefined) return;
-    this.#queue.fail(RpcError.invalidArgument(this.#violations));
+  end(): void {
+    if (this.#refused || this.#violations === undefined) return;
+    this.#end(RpcError.invalidArgument(this.#violations));
+  }
+
+  #end(error: unknown): void {
+    this.#refused = true;
+    this.#refuse(error);
   }
 
   #receive(request: unknown): void {
@@ -106,9 +118,9 @@ class RequestGate {
 
   #gather(violations: readonly Violation[]): void {
     this.#violations ??= [];
-    for (const violation of violations) {
+    for (const violation of violations.slice(0, maxViolations - this.#violations.length)) {
       this.#violations.push({ ...violation, field: `requests[${this.#index}].${violation.field}` });
     }
-    if (this.#invalid === "refuse" || this.#violations.length >= maxViolations) this.refuse();
+    if (this.#invalid === "refuse" || this.#violations.length >= maxViolations) this.end();
   }
 }

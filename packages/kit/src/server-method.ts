@@ -9,6 +9,7 @@ import type {
 import type { Admit } from "./authentication.ts";
 import { type CalledMethod, CallContext, type SurfaceCall } from "./call-context.ts";
 import { Code } from "./code.ts";
+import { setDeadline } from "./deadline-queue.ts";
 import type { MethodKind } from "./definition.ts";
 import type { ErrorBoundary } from "./error-boundary.ts";
 import type { LiveCalls, LiveStream } from "./live-calls.ts";
@@ -138,19 +139,24 @@ function answerOnce(
     succeed(runtime, context, respond, response);
     return;
   }
-  const timer = onPolicyDeadline(context, () => {
-    const error = new RpcError(Code.DEADLINE_EXCEEDED, "the deadline passed");
-    if (!context.abort(error)) return;
-    if (input instanceof MessageQueue) input.fail(error);
-    respond(error.toStatus());
-  });
+  // Of what the contract ends before the caller's deadline, grpc-js knows nothing.
+  const { policyTimeoutMs } = context;
+  const deadline =
+    policyTimeoutMs === undefined
+      ? undefined
+      : setDeadline(policyTimeoutMs, () => {
+          const error = new RpcError(Code.DEADLINE_EXCEEDED, "the deadline passed");
+          if (!context.abort(error)) return;
+          if (input instanceof MessageQueue) input.fail(error);
+          respond(error.toStatus());
+        });
   response.then(
     (message) => {
-      clearTimeout(timer);
+      deadline?.cancel();
       succeed(runtime, context, respond, message);
     },
     (error: unknown) => {
-      clearTimeout(timer);
+      deadline?.cancel();
       fail(runtime, context, respond, error);
     },
   );
@@ -167,6 +173,7 @@ function handle(
     const violations = check(input);
     if (violations !== undefined) throw RpcError.invalidArgument(violations);
   }
+  context.handled = true;
   return handler(input, context);
 }
 
@@ -269,12 +276,6 @@ async function answerStream(
 function onDeadline(context: CallContext, expire: () => void): NodeJS.Timeout | undefined {
   const { deadline } = context;
   return deadline && setTimeout(expire, deadline.getTime() - Date.now());
-}
-
-/** The same for what the contract ends before the caller's deadline: of that, grpc-js knows nothing. */
-function onPolicyDeadline(context: CallContext, expire: () => void): NodeJS.Timeout | undefined {
-  const { policyDeadline } = context;
-  return policyDeadline === undefined ? undefined : setTimeout(expire, policyDeadline - Date.now());
 }
 
 function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {

@@ -22,6 +22,7 @@ import {
   type ServeOptions,
 } from "../src/index.ts";
 import { EchoDefinition } from "./echo.ts";
+import type { EchoContract } from "./policy.ts";
 
 type EchoHandlers = Handlers<typeof EchoDefinition>;
 export type EchoClient = Client<typeof EchoDefinition>;
@@ -63,19 +64,22 @@ export interface EchoServerOptions
   extends Omit<ServeOptions, "services" | "logger" | "signals">,
     ImplementOptions {
   readonly channel?: Omit<ChannelSettings, "target">;
+  /** The service with a contract; by default it has none. */
+  readonly definition?: EchoContract;
 }
 
 /** Starts a server of its own for one test. Methods without a handler answer UNIMPLEMENTED. */
 export async function startEcho(
   handlers: Partial<EchoHandlers>,
-  { aliases, toRpcError, channel: channelSettings, ...options }: EchoServerOptions = {},
+  { aliases, toRpcError, channel: channelSettings, definition, ...options }: EchoServerOptions = {},
 ): Promise<EchoServer> {
+  const contract: EchoContract = definition ?? EchoDefinition;
   const log: LogLine[] = [];
   const destination = {
     write: (line: string) => void log.push(logLine.parse(JSON.parse(line))),
   };
   const service = implement(
-    EchoDefinition,
+    contract,
     { ...unimplemented, ...handlers },
     { ...(aliases && { aliases }), ...(toRpcError && { toRpcError }) },
   );
@@ -86,11 +90,15 @@ export async function startEcho(
     logger: createLogger({ name: "test", level: "debug", destination }),
     ...options,
   });
-  const channel = createChannel({ target: server.target, ...channelSettings });
+  const channel = createChannel({
+    target: server.target,
+    services: [contract],
+    ...channelSettings,
+  });
   return {
     server,
     channel,
-    client: createClient(EchoDefinition, { channel }),
+    client: createClient(contract, { channel }),
     log,
     async [Symbol.asyncDispose]() {
       channel.close();
