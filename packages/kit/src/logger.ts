@@ -1,4 +1,11 @@
-import { type DestinationStream, type Logger, pino } from "pino";
+import {
+  type Bindings,
+  type ChildLoggerOptions,
+  type DestinationStream,
+  type LogFn,
+  type Logger,
+  pino,
+} from "pino";
 import { loggable } from "./loggable.ts";
 import { isSecret, redacted } from "./redaction.ts";
 
@@ -29,15 +36,38 @@ export function createLogger({ name, level = "info", destination }: LoggerOption
     timestamp: pino.stdTimeFunctions.isoTime,
     // Errors are taken apart below, where they are looked into.
     serializers: { err: (error: unknown) => error },
-    formatters: {
-      log: (line: Record<string, unknown>) =>
-        Object.fromEntries(
-          Object.entries(line).map(([key, value]) => [
-            key,
-            isSecret(key) ? redacted : loggable(value),
-          ]),
-        ),
+    formatters: { log: shown },
+    hooks: {
+      // What is put into the text: `logger.info("imported %o", product)`.
+      logMethod(this: Logger, args: readonly unknown[], method: LogFn): void {
+        Reflect.apply(method, this, args.map(asArgument));
+      },
     },
   };
-  return destination === undefined ? pino(options) : pino(options, destination);
+  const logger = destination === undefined ? pino(options) : pino(options, destination);
+  // oxlint-disable-next-line typescript/unbound-method -- It is called with the logger whose child is asked for.
+  const { child } = logger;
+  // pino has formatters for a logger's own fields, but does not hand them down to its children's.
+  logger.child = function <Levels extends string = never>(
+    this: Logger,
+    bindings: Bindings,
+    childOptions?: ChildLoggerOptions<Levels>,
+  ) {
+    const make = child<Levels>;
+    return make.call(this, shown(bindings), childOptions);
+  };
+  return logger;
+}
+
+/** The fields of a line, as far as they may be shown. */
+function shown(line: object): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(line).map(([key, value]) => [key, isSecret(key) ? redacted : loggable(value)]),
+  );
+}
+
+function asArgument(arg: unknown, index: number): unknown {
+  // The first is the text, or else the fields, which have their turn later.
+  if (index === 0) return arg;
+  return arg instanceof Error ? String(arg) : loggable(arg);
 }
