@@ -22,6 +22,8 @@ export function propertyOf(object: string, name: string): string {
 
 /** A name as a key in source code: `name`, or `"not-a-name"`. */
 export function keyOf(name: string): string {
+  // Without brackets, it would be the object's prototype.
+  if (name === "__proto__") return '["__proto__"]';
   return isIdentifier(name) ? name : quoted(name);
 }
 

@@ -1,5 +1,5 @@
 import type { DescFile } from "@bufbuild/protobuf";
-import { policyExportsOf, policyModuleOf } from "./emit-policy.ts";
+import { policyModuleOf, policyNamesOf } from "./emit-policy.ts";
 import { schemasModuleOf } from "./emit-schemas.ts";
 import { messagesOf, modulePathOf, typeNameOf } from "./names.ts";
 import { TsFile } from "./ts-file.ts";
@@ -23,7 +23,9 @@ export function emitIndexes(
     index.add(`export * ${from(modulePathOf(file))}`);
     if (file.services.length > 0) {
       // By their names, as they take the place of ts-proto's own.
-      const names = file.services.flatMap(policyExportsOf);
+      const names = file.services
+        .map(policyNamesOf)
+        .flatMap(({ values, types }) => [...values, ...types.map((type) => `type ${type}`)]);
       index.add(`export { ${names.join(", ")} } ${from(policyModuleOf(file))}`);
     }
     if (ruled.has(file)) index.add(`export * ${from(`${modulePathOf(file)}.rules`)}`);

@@ -19,9 +19,12 @@ export function policyModuleOf(file: DescFile): string {
   return `${modulePathOf(file)}.policy`;
 }
 
-/** The names that a service's policy module exports, besides ts-proto's own of the same name. */
-export function policyExportsOf(service: DescService): string[] {
-  return [`${service.name}Definition`, `${service.name}Policy`, `type ${service.name}Reasons`];
+/** The names that a service's policy module exports; of the definition, ts-proto has one too. */
+export function policyNamesOf({ name }: DescService): {
+  readonly values: readonly string[];
+  readonly types: readonly string[];
+} {
+  return { values: [`${name}Definition`, `${name}Policy`], types: [`${name}Reasons`] };
 }
 
 /**
@@ -36,7 +39,8 @@ export function emitPolicy(
   importSuffix: string,
 ): TsFile | undefined {
   if (services.length === 0) return undefined;
-  const ts = new TsFile(`${policyModuleOf(file)}.ts`, importSuffix);
+  const declared = services.flatMap(({ service }) => Object.values(policyNamesOf(service)).flat());
+  const ts = new TsFile(`${policyModuleOf(file)}.ts`, importSuffix, declared);
   for (const planned of services) {
     ts.add(policyTable(planned, redacted));
     ts.add(reasonTypes(planned));
@@ -80,16 +84,14 @@ ${lines.join("")}}
 
 function definition(ts: TsFile, { service, methods }: PlannedService, plan: ContractPlan): string {
   const name = `${service.name}Definition`;
-  const base = `${service.name}Base`;
-  ts.value(`${name} as ${base}`, modulePathOf(service.file));
   const parts = methods.map(({ method }) => {
+    const base = ts.value(name, modulePathOf(service.file), `${service.name}Base`);
     const { input } = method;
     const key = lowerFirst(method.name);
-    const request = ts.type(typeNameOf(input), modulePathOf(input.file));
     const isRuled = plan.isRuled(input);
     const check = isRuled ? ts.value(checkNameOf(input), rulesModuleOf(input.file)) : undefined;
     const checkType = isRuled
-      ? `${ts.type("MessageCheck", "contract-rules")}<${request}>`
+      ? `${ts.type("MessageCheck", "contract-rules")}<${ts.type(typeNameOf(input), modulePathOf(input.file))}>`
       : "undefined";
     const doc = docComment(commentOf(method), "    ");
     return {

@@ -51,7 +51,7 @@ function methodText(method: DescMethod, policy: MethodPolicy): string[] {
   const failures = policy.reasons.map(({ name, code, description }) => [
     `\`${name}\``,
     codeNames[code] ?? "",
-    description,
+    cell(description),
   ]);
   return [
     `### ${method.name}`,

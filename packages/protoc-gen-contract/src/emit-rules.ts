@@ -4,8 +4,15 @@ import { FeatureSet_FieldPresence as Presence } from "@bufbuild/protobuf/wkt";
 import type { Check } from "./check.ts";
 import { propertyOf, quoted } from "./code-text.ts";
 import type { ContractPlan } from "./contract-plan.ts";
-import type { PlannedField, ValueRules } from "./field-rules.ts";
-import { mapKindOf, messagesOf, modulePathOf, propertyNameOf, typeNameOf } from "./names.ts";
+import { isWrapper, type PlannedField, type ValueRules } from "./field-rules.ts";
+import {
+  isJsonType,
+  mapKindOf,
+  messagesOf,
+  modulePathOf,
+  propertyNameOf,
+  typeNameOf,
+} from "./names.ts";
 import { TsFile } from "./ts-file.ts";
 
 /** The module with the functions that find what is wrong with the messages of a file. */
@@ -30,8 +37,7 @@ export function emitRules(
 ): TsFile | undefined {
   const ruled = messagesOf(file).filter((message) => plan.isRuled(message));
   if (ruled.length === 0) return undefined;
-  const ts = new TsFile(`${rulesModuleOf(file)}.ts`, importSuffix);
-  ts.type("Violation", "contract-rules");
+  const ts = new TsFile(`${rulesModuleOf(file)}.ts`, importSuffix, ruled.map(checkNameOf));
   for (const message of ruled) new MessageWriter(ts, message, plan).write();
   return ts;
 }
@@ -51,7 +57,8 @@ class MessageWriter {
 
   write(): void {
     const name = typeNameOf(this.#message);
-    this.#ts.type(name, modulePathOf(this.#message.file));
+    const type = this.#ts.type(name, modulePathOf(this.#message.file));
+    const violation = this.#ts.type("Violation", "contract-rules");
     const { fields, choices, requiredOneofs } = this.#plan.messagePlan(this.#message);
     for (const field of fields) this.#field(field);
     for (const { fields: members, required } of choices) {
@@ -72,8 +79,8 @@ class MessageWriter {
     }
     this.#ts.add(
       `/** What is wrong with a ${name}; undefined where nothing is. */
-export function ${checkNameOf(this.#message)}(message: ${name}): Violation[] | undefined {
-  let found: Violation[] | undefined;
+export function ${checkNameOf(this.#message)}(message: ${type}): ${violation}[] | undefined {
+  let found: ${violation}[] | undefined;
 ${this.#lines.join("\n")}
   return found;
 }
@@ -97,10 +104,13 @@ ${this.#lines.join("\n")}
       this.#line(`const choice = ${propertyOf("message", propertyNameOf(field.oneof))};`);
       this.#open(`if (choice?.$case === ${quoted(propertyNameOf(field))}) {`);
       this.#line("const { value } = choice;");
+      this.#unlessUndefined("value", field, () => {
+        this.#value("value", path, value);
+      });
     } else {
       this.#line(`const value = ${accessTo(field)};`);
+      this.#value("value", path, value);
     }
-    this.#value("value", path, value);
     if (field.fieldKind === "list" && this.#hasRules(items)) this.#items(field, items);
     if (field.fieldKind === "map" && (this.#hasRules(items) || this.#hasRules(keys))) {
       this.#entries(field, keys, items);
@@ -120,17 +130,34 @@ ${this.#lines.join("\n")}
   #entries(field: DescField & { fieldKind: "map" }, keys: ValueRules, values: ValueRules): void {
     const kind = mapKindOf(field);
     const path = `${this.#ts.value("entryPath", "contract-rules")}(${quoted(field.name)}, key)`;
-    if (kind === "numbers") {
-      this.#open("for (const [name, entry] of Object.entries(value)) {");
-      this.#line("const key = Number(name);");
+    const name = kind === "numbers" ? "name" : "key";
+    if (this.#hasRules(values)) {
+      const entries = kind === "map" ? "value" : "Object.entries(value)";
+      this.#open(`for (const [${name}, entry] of ${entries}) {`);
     } else {
-      this.#open(
-        `for (const [key, entry] of ${kind === "map" ? "value" : "Object.entries(value)"}) {`,
-      );
+      const list = kind === "map" ? "value.keys()" : "Object.keys(value)";
+      this.#open(`for (const ${name} of ${list}) {`);
     }
+    if (kind === "numbers") this.#line("const key = Number(name);");
     const keyField = { fieldKind: "scalar", scalar: field.mapKey } as const;
     this.#part("key", path, keys, keyField);
-    this.#part("entry", path, values, field);
+    if (this.#hasRules(values)) {
+      this.#unlessUndefined("entry", field, () => {
+        this.#part("entry", path, values, field);
+      });
+    }
+    this.#close();
+  }
+
+  /** In oneofs and maps, ts-proto's types have `undefined` beside what stands for such a message. */
+  #unlessUndefined(name: string, { message }: DescField, write: () => void): void {
+    const isValue = message !== undefined && (isWrapper(message) || isJsonType(message));
+    if (!isValue) {
+      write();
+      return;
+    }
+    this.#open(`if (${name} !== undefined) {`);
+    write();
     this.#close();
   }
 
@@ -214,8 +241,8 @@ function isSet(field: DescField): string {
 }
 
 function isNotZero(value: string, type: Zeroable): string {
-  // Enums and numbers alike.
-  if (type.scalar === undefined) return `${value} !== 0`;
+  // The zero of an enum is its first value, which may be another number in proto2.
+  if (type.scalar === undefined) return `${value} !== ${type.enum?.values[0]?.number ?? 0}`;
   switch (type.scalar) {
     case ScalarType.STRING:
       return `${value} !== ""`;

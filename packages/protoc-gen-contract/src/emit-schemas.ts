@@ -5,12 +5,20 @@ import {
   type DescOneof,
   ScalarType,
 } from "@bufbuild/protobuf";
-import { FeatureSet_FieldPresence } from "@bufbuild/protobuf/wkt";
+import { Edition, FeatureSet_FieldPresence } from "@bufbuild/protobuf/wkt";
 import { keyOf, quoted } from "./code-text.ts";
 import type { ContractPlan } from "./contract-plan.ts";
 import { checkNameOf, rulesModuleOf } from "./emit-rules.ts";
 import { isWrapper } from "./field-rules.ts";
-import { mapKindOf, messagesOf, modulePathOf, propertyNameOf, typeNameOf } from "./names.ts";
+import {
+  isJsonType,
+  type JsonType,
+  mapKindOf,
+  messagesOf,
+  modulePathOf,
+  propertyNameOf,
+  typeNameOf,
+} from "./names.ts";
 import { TsFile } from "./ts-file.ts";
 
 /** The module with the zod schemas of a file's messages. */
@@ -30,15 +38,19 @@ export function emitSchemas(
 ): TsFile | undefined {
   const messages = messagesOf(file);
   if (messages.length === 0) return undefined;
-  const ts = new TsFile(`${schemasModuleOf(file)}.ts`, importSuffix);
+  const declared = messages
+    .map(typeNameOf)
+    .flatMap((name) => [`${name}Shape`, `${name}Fields`, `${name}Schema`]);
+  const ts = new TsFile(`${schemasModuleOf(file)}.ts`, importSuffix, declared);
   ts.value("z", "zod");
   const done = new Set<DescMessage>();
   for (const message of messages) {
-    const name = ts.type(typeNameOf(message), modulePathOf(file));
+    const name = typeNameOf(message);
+    const type = ts.type(name, modulePathOf(file));
     const shape = new ShapeWriter(ts, done).object(message);
     const fields = fieldTable(ts, message);
     ts.add(`/** How a ${name} looks, whatever its fields hold. @internal */
-export const ${name}Shape: z.ZodType<${name}> = ${shape};
+export const ${name}Shape: z.ZodType<${type}> = ${shape};
 
 /** Where a ${name} has the fields of the .proto file. @internal */
 export const ${name}Fields: ${ts.type("FieldTable", "contract-schemas")} = ${fields};
@@ -47,11 +59,12 @@ export const ${name}Fields: ${ts.type("FieldTable", "contract-schemas")} = ${fie
   }
   for (const message of messages) {
     const name = typeNameOf(message);
+    const type = ts.type(name, modulePathOf(file));
     const checked = plan.isRuled(message)
       ? `${ts.value("withRules", "contract-schemas")}(${name}Shape, ${ts.value(checkNameOf(message), rulesModuleOf(file))}, ${name}Fields)`
       : `${name}Shape`;
     ts.add(`/** A ${name} that keeps the rules of the contract. */
-export const ${name}Schema: z.ZodType<${name}> = ${checked};
+export const ${name}Schema: z.ZodType<${type}> = ${checked};
 `);
   }
   return ts;
@@ -112,8 +125,7 @@ class ShapeWriter {
   #message(message: DescMessage, parent: DescMessage): string {
     const wrapped = message.fields[0];
     if (isWrapper(message) && wrapped !== undefined) return this.#single(wrapped, message);
-    const own = jsonTypes[message.typeName];
-    if (own !== undefined) return own;
+    if (isJsonType(message)) return jsonTypes[message.typeName];
     const name = this.#ts.value(`${typeNameOf(message)}Shape`, schemasModuleOf(message.file));
     return message.file === parent.file && !this.#done.has(message)
       ? `z.lazy(() => ${name})`
@@ -155,17 +167,23 @@ class ShapeWriter {
 
 const runtime = "contract-schemas";
 
-/** Messages that ts-proto has as values of their own. */
-const jsonTypes: Readonly<Record<string, string>> = {
+/** How the messages look that ts-proto has as values of their own. */
+const jsonTypes: Readonly<Record<JsonType, string>> = {
   "google.protobuf.FieldMask": "z.array(z.string())",
   "google.protobuf.Struct": "z.record(z.string(), z.unknown())",
   "google.protobuf.Value": "z.unknown()",
   "google.protobuf.ListValue": "z.array(z.unknown())",
 };
 
+/** Whether ts-proto's type has the property as optional. In editions it does so for none. */
 function isOptional(field: DescField): boolean {
   const isSingle = field.fieldKind === "scalar" || field.fieldKind === "enum";
-  return isSingle && field.presence !== FeatureSet_FieldPresence.IMPLICIT;
+  const isProto2 = field.parent.file.edition === Edition.EDITION_PROTO2;
+  return (
+    isSingle &&
+    (field.proto.proto3Optional ||
+      (isProto2 && field.presence === FeatureSet_FieldPresence.EXPLICIT))
+  );
 }
 
 /** Where ts-proto has each field: below the property of its oneof, for the members of one. */
@@ -173,8 +191,7 @@ function fieldTable(ts: TsFile, message: DescMessage): string {
   const lines = message.fields.map((field) => {
     const { oneof, message: inner } = field;
     const path = oneof === undefined ? [propertyNameOf(field)] : [propertyNameOf(oneof), "value"];
-    const isTable =
-      inner !== undefined && !isWrapper(inner) && jsonTypes[inner.typeName] === undefined;
+    const isTable = inner !== undefined && !isWrapper(inner) && !isJsonType(inner);
     const fields = isTable
       ? `, fields: () => ${ts.value(`${typeNameOf(inner)}Fields`, schemasModuleOf(inner.file))}`
       : "";

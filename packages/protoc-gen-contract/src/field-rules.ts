@@ -110,6 +110,7 @@ export function planMessage(message: DescMessage, source: RuleSource): PlannedMe
   ] as const) {
     if (list.length > 0) report(message, rule, celProblem);
   }
+  for (const { no } of rules.$unknown ?? []) report(message, "message", unknownProblem(no));
   const choices = rules.oneof.map(({ fields: names, required }): PlannedChoice => {
     if (names.length === 0 || new Set(names).size < names.length) {
       report(message, "message.oneof", "must name at least one field, and none twice");
@@ -132,7 +133,8 @@ export function planMessage(message: DescMessage, source: RuleSource): PlannedMe
 function planField(field: DescField, inChoice: boolean, source: RuleSource): PlannedField {
   const { report } = source;
   const rules = getOption(field, fieldOption);
-  if (field.presence === Presence.LEGACY_REQUIRED) {
+  const isOwn = field.parent.file.proto.package !== "google.protobuf";
+  if (field.presence === Presence.LEGACY_REQUIRED && isOwn) {
     report(field, "required", "required fields of proto2 are not supported");
   }
   const ignoreIsSet = isFieldSet(rules, FieldRulesSchema.field.ignore);
@@ -148,6 +150,15 @@ function planField(field: DescField, inChoice: boolean, source: RuleSource): Pla
   // Rules that never apply have to be translatable all the same: they may be switched on one day.
   const translated = { ...plan, ...planKind(field, rules, source) };
   if (ignore === Ignore.ALWAYS) return plan;
+  const isRuled = rules.required || inChoice || translated.value.checks.length > 0;
+  if (isRuled && losesPresence(field)) {
+    report(
+      field,
+      rules.required ? "required" : (rules.type.case ?? "message.oneof"),
+      presenceProblem,
+    );
+    return plan;
+  }
   const hasPresence = field.presence !== Presence.IMPLICIT || field.fieldKind === "message";
   const isMany = field.fieldKind === "list" || field.fieldKind === "map";
   return {
@@ -156,6 +167,16 @@ function planField(field: DescField, inChoice: boolean, source: RuleSource): Pla
     unlessUnset: ignore === Ignore.IF_ZERO_VALUE || (hasPresence && !isMany),
   };
 }
+
+/** ts-proto decodes a field of proto2 or of an edition as zero, or its default, where it is not set. */
+function losesPresence({ fieldKind, oneof, presence, proto }: DescField): boolean {
+  const isSingle = (fieldKind === "scalar" || fieldKind === "enum") && oneof === undefined;
+  return isSingle && presence !== Presence.IMPLICIT && !proto.proto3Optional;
+}
+
+const presenceProblem =
+  "cannot be checked, as ts-proto does not tell whether the field is set: only in proto3 it does, " +
+  "and editions can do without, by `features.field_presence = IMPLICIT`";
 
 function planKind(
   field: DescField,
@@ -233,6 +254,11 @@ export function isWrapper(message: DescMessage): boolean {
   return Object.hasOwn(wrappers, message.typeName);
 }
 
+/** Of a validate.proto that is newer than the one this is written for. */
+function unknownProblem(no: number): string {
+  return `the rule with the number ${no} is not known, and not translated`;
+}
+
 const celProblem =
   "expressions in CEL are not translated; say it with the standard rules, or check it in the handler";
 
@@ -244,6 +270,7 @@ function planValue(
   enumeration?: DescEnum,
 ): ValueRules {
   if (rules === undefined) return nothing;
+  for (const { no } of rules.$unknown ?? []) source.report(field, "field", unknownProblem(no));
   if (rules.cel.length > 0) source.report(field, "cel", celProblem);
   if (rules.celExpression.length > 0) source.report(field, "cel_expression", celProblem);
   const { case: given } = rules.type;

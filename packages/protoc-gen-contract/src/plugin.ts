@@ -24,6 +24,7 @@ import { messagesOf } from "./names.ts";
 import { expectedIn, methodPolicyOf, servicePolicyOf } from "./policy.ts";
 import { readOptions } from "./plugin-options.ts";
 import { redactedNamesOf } from "./redaction.ts";
+import { reportTakenNames } from "./taken-names.ts";
 
 /** The modules that generated code makes use of. They are copied beside it, as they are. */
 const runtimeModules = ["contract-rules", "contract-schemas", "string-formats"];
@@ -41,6 +42,9 @@ export function generate(request: CodeGeneratorRequest): CodeGeneratorResponse {
   const plan = createContractPlan({ report, expected: expectedIn(registry) });
   const services = files.map((file) => ({ file, services: planServices(file, registry, report) }));
   for (const message of files.flatMap(messagesOf)) plan.messagePlan(message);
+  const packages = Map.groupBy(files, (file) => file.proto.package);
+  // Whatever the target, as buf shows the problems of one run only and ends the other.
+  for (const inPackage of packages.values()) reportTakenNames(inPackage, plan, report);
 
   const generated: { name: string; content: string }[] = [];
   if (options.target === "markdown") {
@@ -62,7 +66,7 @@ export function generate(request: CodeGeneratorRequest): CodeGeneratorResponse {
         for (const module of ts.imported) used.add(module);
       }
     }
-    for (const [name, inPackage] of Map.groupBy(files, (file) => file.proto.package)) {
+    for (const [name, inPackage] of packages) {
       for (const ts of emitIndexes(name, inPackage, ruled, importSuffix)) {
         generated.push({ name: ts.path, content: ts.toString(`the package ${name}`) });
       }
@@ -107,7 +111,8 @@ function filesToGenerate(request: CodeGeneratorRequest, registry: FileRegistry):
       if (message?.file.proto.package === "google.protobuf") files.add(message.file);
     }
   }
-  return [...files];
+  // Sorted, so that what is generated does not depend on the order in which buf asks for them.
+  return [...files].toSorted((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 const optionPackages: ReadonlySet<string> = new Set(["buf.validate", "org.contract.v1"]);

@@ -58,8 +58,13 @@ export const codeNames: readonly string[] = [
 const maxTimeoutDays = 24;
 const maxTimeoutMs = maxTimeoutDays * 24 * 60 * 60 * 1000;
 
+/** What is not there, zod would call an invalid input. */
+const orMissing = {
+  error: ({ input }: { input?: unknown }) => (input === undefined ? "is missing" : undefined),
+};
+
 const duration = z
-  .object({ seconds: z.bigint(), nanos: z.number() })
+  .object({ seconds: z.bigint(), nanos: z.number() }, orMissing)
   .transform(({ seconds, nanos }) => Number(seconds) * 1000 + nanos / 1_000_000);
 
 const code = z
@@ -101,10 +106,13 @@ const serviceOption = z.object({
       maxBackoff: duration.refine((ms) => ms > 0, "must be more than nothing"),
       backoffMultiplier: z.number().positive("must be more than 0"),
       retryableCodes: z.array(code).min(1, "must name a status code"),
-      throttling: z.object({
-        maxTokens: z.number().min(1, tokens).max(1000, tokens),
-        tokenRatio: z.number().min(0.001, "must be at least 0.001"),
-      }),
+      throttling: z.object(
+        {
+          maxTokens: z.number().min(1, tokens).max(1000, tokens),
+          tokenRatio: z.number().min(0.001, "must be at least 0.001"),
+        },
+        orMissing,
+      ),
     })
     .optional(),
 });

@@ -7,28 +7,32 @@ export class TsFile implements Surroundings {
   /** The file's path, below the folder that is generated into. */
   readonly path: string;
   readonly #importSuffix: string;
-  readonly #imports = new Map<string, Set<string>>();
+  readonly #imports = new Map<string, Map<string, string>>();
+  readonly #taken: Set<string>;
   /** The generated modules that the code makes use of, by their paths without the suffix. */
   readonly imported: Set<string>;
   readonly #parts: string[] = [];
   readonly #hoisted = new Map<string, string>();
 
-  constructor(path: string, importSuffix: string) {
+  /** Of the file's own names, all have to be given: what it imports gets others. */
+  constructor(path: string, importSuffix: string, declared: readonly string[] = []) {
     this.path = path;
     this.#importSuffix = importSuffix;
+    this.#taken = new Set(declared);
     this.imported = new Set();
   }
 
-  /** Imports a value from another generated file, by its path without the suffix; gives the name. */
-  value(name: string, from: string): string {
-    this.#import(name, from);
-    return name.replace(/^.* as /, "");
+  /**
+   * Imports a value from another generated file, by its path without the suffix, as the wanted name if
+   * that is free; gives the name that it has in this one.
+   */
+  value(name: string, from: string, wanted: string = name): string {
+    return this.#import(name, from, wanted);
   }
 
-  /** Imports a type from another generated file. */
+  /** Imports a type from another generated file; gives the name that it has in this one. */
   type(name: string, from: string): string {
-    this.#import(`type ${name}`, from);
-    return name;
+    return this.#import(`type ${name}`, from, name);
   }
 
   /** Adds a piece of code. */
@@ -51,7 +55,10 @@ export class TsFile implements Surroundings {
   /** The whole file. */
   toString(source: string): string {
     const imports = [...this.#imports].map(([from, names]) => {
-      const sorted = [...names].toSorted((a, b) => bare(a).localeCompare(bare(b), "en"));
+      const specifiers = [...names].map(([name, local]) =>
+        bare(name) === local ? name : `${name} as ${local}`,
+      );
+      const sorted = specifiers.toSorted((a, b) => bare(a).localeCompare(bare(b), "en"));
       return `import { ${sorted.join(", ")} } from "${from}";\n`;
     });
     const constants = [...this.#hoisted].map(([code, name]) => `const ${name} = ${code};\n`);
@@ -64,11 +71,22 @@ export class TsFile implements Surroundings {
     ].join("");
   }
 
-  #import(name: string, from: string): void {
+  #import(name: string, from: string, wanted: string): string {
     this.imported.add(from);
-    if (from === this.#module) return;
-    const names = this.#imports.get(this.#specifier(from)) ?? new Set();
-    this.#imports.set(this.#specifier(from), names.add(name));
+    if (from === this.#module) return wanted;
+    const specifier = this.#specifier(from);
+    const names = this.#imports.get(specifier) ?? new Map<string, string>();
+    const local = names.get(name) ?? this.#free(wanted);
+    this.#imports.set(specifier, names.set(name, local));
+    return local;
+  }
+
+  /** The name, or one that no .proto file can have where the name stands for something else here. */
+  #free(wanted: string): string {
+    let name = wanted;
+    for (let n = 2; this.#taken.has(name) || used.test(name); n++) name = `${wanted}$${n}`;
+    this.#taken.add(name);
+    return name;
   }
 
   get #module(): string {
@@ -81,6 +99,9 @@ export class TsFile implements Surroundings {
     return `${relative.startsWith(".") ? relative : `./${relative}`}${this.#importSuffix}`;
   }
 }
+
+/** The globals that generated code makes use of, and what {@link TsFile.hoist} names its values. */
+const used = /^(?:Infinity|NaN|Number|Object|RegExp|constant\d+)$/;
 
 function bare(name: string): string {
   return name.replace(/^type /, "");
