@@ -7,14 +7,14 @@ import { runMain } from "@org/kit";
 import { createChannel, createClient } from "@org/kit/client";
 import { startApp } from "./app.ts";
 import { readConfig } from "./config.ts";
-import { OrderServiceDefinition } from "./gen/shop/order/v1/order_service.ts";
+import { OrderServiceDefinition } from "./gen/index.shop.order.v1.ts";
 
 await runMain(async () => {
   const config = readConfig({ LOG_LEVEL: "warn", ...process.env, GRPC_PORT: "0" });
   const { userId, productId } = await seed(config.PRODUCTS_TARGET, config.USERS_TARGET);
 
   const server = await startApp(config);
-  const channel = createChannel({ target: server.target });
+  const channel = createChannel({ target: server.target, services: [OrderServiceDefinition] });
   try {
     const orders = createClient(OrderServiceDefinition, { channel });
     const { orderId, total } = await orders.placeOrder({

@@ -1,42 +1,46 @@
-import { Code, RpcError, type Services } from "@org/client";
+import { isErrorOf, RpcError, type Services } from "@org/client";
+import { ProductServiceDefinition } from "@org/contracts/product/v1";
+import { UserServiceDefinition } from "@org/contracts/user/v1";
 import type { Catalog } from "../domain/checkout.ts";
 
 /** Users and products, asked of the organisation's services. */
 export function orgCatalog({ products, users }: Services): Catalog {
   return {
     async hasUser(userId, signal) {
-      return (await unlessNotFound(users.getUser({ userId }, { signal }))) !== undefined;
+      try {
+        await users.getUser({ userId }, { signal });
+        return true;
+      } catch (error) {
+        if (!isErrorOf(UserServiceDefinition, "getUser", error)) throw ours(error);
+        switch (error.reason) {
+          case "USER_NOT_FOUND":
+            return false;
+        }
+      }
     },
 
     async priceOf(productId, signal) {
-      const product = await unlessNotFound(products.getProduct({ productId }, { signal }));
-      if (product === undefined) return undefined;
-      if (product.unitPrice === undefined) throw new Error(`product ${productId} has no price`);
-      return product.unitPrice;
+      try {
+        const { unitPrice } = await products.getProduct({ productId }, { signal });
+        if (unitPrice === undefined) throw new Error(`product ${productId} has no price`);
+        return unitPrice;
+      } catch (error) {
+        if (!isErrorOf(ProductServiceDefinition, "getProduct", error)) throw ours(error);
+        switch (error.reason) {
+          case "PRODUCT_NOT_FOUND":
+            return undefined;
+        }
+      }
     },
   };
 }
 
 /**
- * What a call answers; undefined for NOT_FOUND. Our callers know our contract only, so of the others'
- * statuses they get those that mean the same to everybody.
+ * What another service failed with, as our failure. That it does not answer in time is true of us as
+ * well; what else it says is part of its contract, and not of ours: the kit lets nobody see it.
  */
-async function unlessNotFound<T>(answer: Promise<T>): Promise<T | undefined> {
-  try {
-    return await answer;
-  } catch (error) {
-    if (!(error instanceof RpcError)) throw error;
-    switch (error.code) {
-      case Code.NOT_FOUND:
-        return undefined;
-      case Code.CANCELLED:
-      case Code.DEADLINE_EXCEEDED:
-      case Code.UNAVAILABLE:
-        throw new RpcError(error.code, "a service that this one needs did not answer", {
-          cause: error,
-        });
-      default:
-        throw new Error("a service that this one needs failed", { cause: error });
-    }
-  }
+function ours(error: unknown): unknown {
+  return error instanceof RpcError
+    ? new RpcError(error.code, "a service that this one needs did not answer", { cause: error })
+    : error;
 }
