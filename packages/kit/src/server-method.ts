@@ -272,10 +272,11 @@ async function answerStream(
 /**
  * At the deadline grpc-js sends the status behind the answers that the client has not read yet, and says
  * that the call is over once that has left: of a client that stops reading, a handler would never hear.
+ * The timer does not keep the process, so that a handler that never ends does not, either.
  */
 function onDeadline(context: CallContext, expire: () => void): NodeJS.Timeout | undefined {
   const { deadline } = context;
-  return deadline && setTimeout(expire, deadline.getTime() - Date.now());
+  return deadline && setTimeout(expire, deadline.getTime() - Date.now()).unref();
 }
 
 function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
