@@ -2,7 +2,7 @@ import { type Deadline, Metadata } from "@grpc/grpc-js";
 import type { Principal } from "./authentication.ts";
 import { Code } from "./code.ts";
 import { sendable } from "./metadata.ts";
-import type { MethodPolicy } from "./policy.ts";
+import { codeOf, type MethodPolicy } from "./policy.ts";
 import { isSecret, redacted } from "./redaction.ts";
 import { RpcError } from "./rpc-error.ts";
 
@@ -98,7 +98,7 @@ export class CallContext<Reason extends string = string> {
       shown[key] = isSecret(key) ? redacted : value;
     }
     // A reason that is not declared is not let through, whatever its code.
-    const code: Code = policy?.reasons[reason] ?? Code.UNKNOWN;
+    const code = (policy && codeOf(policy, reason)) ?? Code.UNKNOWN;
     const details = [{ type: "ErrorInfo", value: { reason, domain, metadata: shown } }] as const;
     return new RpcError(code, text, { details, cause });
   }

@@ -1,5 +1,6 @@
 import { Code, codeName } from "./code.ts";
 import type { CalledMethod } from "./call-context.ts";
+import { codeOf } from "./policy.ts";
 import type { RpcError } from "./rpc-error.ts";
 
 /** What is no statement of a service about a request, but of the way to it: true of every method. */
@@ -22,7 +23,7 @@ export function undeclared(
   if (policy === undefined) return undefined;
   const { code, reason, domain = "nobody" } = status;
   if (reason !== undefined && domain === service) {
-    const declared = policy.reasons[reason];
+    const declared = codeOf(policy, reason);
     if (declared === code) return undefined;
     return declared === undefined
       ? `${path} failed with the reason ${reason}, which its contract does not declare`

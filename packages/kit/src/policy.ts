@@ -39,6 +39,11 @@ export interface ServicePolicy {
   readonly redactedNames: readonly string[];
 }
 
+/** The status code of a reason; undefined for one that is not declared. */
+export function codeOf({ reasons }: MethodPolicy, reason: string): Code | undefined {
+  return Object.hasOwn(reasons, reason) ? reasons[reason] : undefined;
+}
+
 /** The reasons that a method may fail with; none for a method without a policy. */
 export type ReasonOf<M extends MethodDefinition> = M extends {
   readonly policy: { readonly reasons: infer Reasons };
