@@ -8,8 +8,14 @@ export interface Violation {
   readonly rule: string;
 }
 
-/** Finds what is wrong with a message; undefined where nothing is. */
+/** Finds what is wrong with a message, up to 1,000 violations; undefined where nothing is. */
 export type MessageCheck<T> = (message: T) => Violation[] | undefined;
+
+/**
+ * How many violations are gathered: a request of some hundred kilobytes may have a million of them, and
+ * each is copied once for each message that the one it is in is nested in.
+ */
+const mostViolations = 1000;
 
 /** Adds a violation to those that were found. */
 export function add(
@@ -20,7 +26,7 @@ export function add(
 ): Violation[] {
   const violation = { field, description, rule };
   if (found === undefined) return [violation];
-  found.push(violation);
+  if (found.length < mostViolations) found.push(violation);
   return found;
 }
 
@@ -32,6 +38,7 @@ export function addWithin(
 ): Violation[] {
   const all = found ?? [];
   for (const { field, description, rule } of inner) {
+    if (all.length === mostViolations) break;
     all.push({ field: field === "" ? path : `${path}.${field}`, description, rule });
   }
   return all;

@@ -73,7 +73,8 @@ function propertyPath(path: string, table: FieldTable): PropertyKey[] {
     } else if (key?.startsWith('"') === true) {
       keys.push(key.slice(1, -1).replace(/\\(.)/g, unescape));
     } else if (key !== undefined) {
-      keys.push(/^\d+$/.test(key) ? Number(key) : key);
+      // Some keys of maps are too large for a number.
+      keys.push(/^\d+$/.test(key) && Number.isSafeInteger(Number(key)) ? Number(key) : key);
     }
   }
   return keys;
