@@ -1,6 +1,6 @@
 /** Do the installed packages work in every kind of project, and do their READMEs tell the truth? */
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, readFile, realpath, symlink } from "node:fs/promises";
+import { delimiter, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { preparedDataDir } from "@org/database/testing";
 import type { RunningServer } from "@org/kit";
@@ -215,6 +215,59 @@ describe("what the READMEs show", () => {
     const printed = await run("src/client.ts");
     expect(printed).toMatch(/^1n true\n2n false$/m);
     expect(printed).toMatch(/^3 undefined \[/m);
+  });
+});
+
+describe("what the README of @org/protoc-gen-contract shows", () => {
+  /** In the project a folder of its own, as it has a contract of its own. */
+  const shop = join(project, "shop");
+  /** The installed plugin, before the repository's own. */
+  const bins = [project, root].map((each) => join(each, "node_modules/.bin"));
+  const env = { PATH: [...bins, process.env["PATH"] ?? ""].join(delimiter) };
+  let readme: string;
+  let files: ReadonlyMap<string, string>;
+
+  beforeAll(async () => {
+    const file = join(project, "node_modules/@org/protoc-gen-contract/README.md");
+    readme = await readFile(file, "utf8");
+    const shown = await readmeFiles(file);
+    files = new Map(shown.map((each) => [each.path, each.text]));
+    const tsconfig = JSON.stringify({ extends: "../tsconfig.json", include: ["src"] });
+    await writeFiles(shop, [...shown, { path: "tsconfig.json", text: tsconfig }]);
+    await mkdir(join(shop, "node_modules"));
+    await symlink(
+      await realpath(join(root, "node_modules/google-proto-files")),
+      join(shop, "node_modules/google-proto-files"),
+    );
+    await mustRunTool("npx", ["protoc-gen-contract", "protos", ".protos"], { cwd: shop });
+    await mustRunTool("buf", ["generate"], { cwd: shop, env });
+  });
+
+  test("compiles", async () => {
+    expect(await runTool("tsc", [], { cwd: shop })).toEqual({ code: 0, stdout: "", stderr: "" });
+  });
+
+  test("prints what it says", async () => {
+    const printed = await mustRunTool(process.execPath, ["src/shop.ts"], { cwd: shop });
+    const comments = (files.get("src/shop.ts") ?? "").matchAll(/\/\/ (.*)\n/g);
+    expect(printed).toBe(Array.from(comments, ([, comment = ""]) => `${comment}\n`).join(""));
+    expect(printed.split("\n").length).toBeGreaterThan(4);
+  });
+
+  test("writes the reference", async () => {
+    const page = join(shop, "docs/reference/shop.v1.ShopService.md");
+    expect(await readFile(page, "utf8")).toContain("| `SOLD_OUT` | FAILED_PRECONDITION |");
+  });
+
+  test("stops the build where a method has no scopes", async () => {
+    const contract = "proto/shop/v1/shop_service.proto";
+    const without = (files.get(contract) ?? "").replace(/^ *scopes: .*\n/m, "");
+    expect(without).not.toBe(files.get(contract));
+    await writeFiles(shop, [{ path: contract, text: without }]);
+    const { code, stderr } = await runTool("buf", ["generate"], { cwd: shop, env });
+    const [, line = "no such line"] = /^```text\n(.*)…$/m.exec(readme) ?? [];
+    expect(stderr).toContain(line);
+    expect(code).not.toBe(0);
   });
 });
 
