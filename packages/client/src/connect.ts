@@ -29,7 +29,7 @@ export interface Clients extends Services {
 /** Where the services are, and what holds for the calls to both. */
 export interface ConnectOptions
   extends Omit<ChannelSettings, "target" | "services">,
-    Pick<ClientOptions, "timeoutMs"> {
+    Pick<ClientOptions, "timeoutMs" | "token"> {
   /** Where product-service is; `127.0.0.1:50051` by default. */
   readonly products?: string;
   /** Where user-service is; `127.0.0.1:50052` by default. */
@@ -45,6 +45,7 @@ export function connect(options: ConnectOptions = {}): Clients {
     products: productsTarget = defaultTargets.products,
     users: usersTarget = defaultTargets.users,
     timeoutMs,
+    token,
     ...settings
   } = options;
   const productsChannel = createChannel({
@@ -57,10 +58,13 @@ export function connect(options: ConnectOptions = {}): Clients {
     target: usersTarget,
     services: [UserServiceDefinition],
   });
-  const timeout = timeoutMs === undefined ? {} : { timeoutMs };
+  const shared = {
+    ...(timeoutMs !== undefined && { timeoutMs }),
+    ...(token !== undefined && { token }),
+  };
   return {
-    products: createClient(ProductServiceDefinition, { channel: productsChannel, ...timeout }),
-    users: createClient(UserServiceDefinition, { channel: usersChannel, ...timeout }),
+    products: createClient(ProductServiceDefinition, { channel: productsChannel, ...shared }),
+    users: createClient(UserServiceDefinition, { channel: usersChannel, ...shared }),
     close: () => {
       productsChannel.close();
       usersChannel.close();

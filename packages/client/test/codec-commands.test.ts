@@ -15,6 +15,7 @@ async function run(args: readonly string[]): Promise<{ stdout: string; stderr: s
   const session = new Session({
     targets: { products: "127.0.0.1:1", users: "127.0.0.1:1" },
     timeoutMs: undefined,
+    token: undefined,
     output: new Output({ stdout, stderr, json: args.includes("--json") }),
     stdin: Readable.from([]),
     signal: new AbortController().signal,

@@ -17,4 +17,5 @@ export { isErrorOf, type MethodError } from "./is-error-of.ts";
 export { defaultMaxMessageBytes } from "./limits.ts";
 export type { MethodPolicy, ReasonOf, RetryPolicy, ServicePolicy } from "./policy.ts";
 export { neverLog } from "./redaction.ts";
+export type { Token } from "./token.ts";
 export { RpcError, type RpcErrorOptions, type Violation } from "./rpc-error.ts";

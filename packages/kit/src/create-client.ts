@@ -4,6 +4,7 @@ import {
   type ChannelOptions,
   credentials as grpcCredentials,
 } from "@grpc/grpc-js";
+import { authorized } from "./authorized-call.ts";
 import type { CallOptions } from "./call-options.ts";
 import { ClientCall, type Inputs, type MethodCaller } from "./client-call.ts";
 import {
@@ -19,6 +20,7 @@ import {
 import { defaultMaxMessageBytes } from "./limits.ts";
 import { neverLog } from "./redaction.ts";
 import { serviceConfigOf } from "./service-config.ts";
+import type { Token } from "./token.ts";
 
 /** How long a call that answers with one message may take where nothing else is set, in milliseconds. */
 export const defaultTimeoutMs = 15_000;
@@ -98,6 +100,11 @@ export interface ClientOptions {
   readonly timeoutMs?: number;
   /** The full name to call the service by; the contract's by default. */
   readonly serviceName?: string;
+  /**
+   * What the client shows to be recognised, in the header `authorization`; nothing by default. Over
+   * a plaintext channel, everybody on the way can read it.
+   */
+  readonly token?: Token;
 }
 
 /** For which services the channels were opened. */
@@ -140,7 +147,7 @@ export function createChannel(settings: ChannelSettings): Channel {
  */
 export function createClient<D extends ServiceDefinition>(
   definition: D,
-  { channel, timeoutMs, serviceName = definition.fullName }: ClientOptions,
+  { channel, timeoutMs, serviceName = definition.fullName, token }: ClientOptions,
 ): Client<D> {
   const { policy: common, fullName } = definition;
   neverLog(common?.redactedNames ?? []);
@@ -162,7 +169,11 @@ export function createClient<D extends ServiceDefinition>(
       encode: (input) => encode(requestType.fromPartial(input as never)),
       decode: (bytes) => responseType.decode(bytes),
     };
-    return [key, callers[kindOf(method)](caller)] as const;
+    const call = callers[kindOf(method)](caller);
+    return [
+      key,
+      token === undefined ? call : authorized(call, method.responseStream, token),
+    ] as const;
   });
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- It holds a function of the right kind for each method, which no type of `fromEntries` can say.
   return Object.fromEntries(methods) as Client<D>;

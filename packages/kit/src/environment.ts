@@ -1,5 +1,7 @@
 import { z } from "zod";
-import { type LogLevel, logLevels } from "./logger.ts";
+import type { Authenticate } from "./authentication.ts";
+import { authenticateByJwt } from "./jwt-authentication.ts";
+import { type Logger, type LogLevel, logLevels } from "./logger.ts";
 
 /** The configuration that every server has. */
 export interface ServerConfig {
@@ -9,6 +11,16 @@ export interface ServerConfig {
   readonly GRPC_HOST: string;
   /** The least severe log lines that are written. */
   readonly LOG_LEVEL: LogLevel;
+  /** Who has to have issued the tokens of callers; undefined: callers are not authenticated. */
+  readonly AUTH_ISSUER?: string | undefined;
+  /** For whom the tokens have to be. */
+  readonly AUTH_AUDIENCE?: string | undefined;
+  /** Where the issuer's keys are fetched. */
+  readonly AUTH_JWKS_URL?: string | undefined;
+  /** The file that the issuer's keys are in. */
+  readonly AUTH_JWKS_FILE?: string | undefined;
+  /** Whether production may do without authentication. */
+  readonly AUTH_DISABLED: boolean;
 }
 
 /** The variables that every server reads. For the schema in a service's config.ts. */
@@ -21,7 +33,60 @@ export const serverEnvironment: {
     .min(1, { error: "must be an address, such as 0.0.0.0" })
     .default("127.0.0.1"),
   LOG_LEVEL: z.enum(logLevels, { error: `must be one of ${logLevels.join(", ")}` }).default("info"),
+  AUTH_ISSUER: z.string().optional(),
+  AUTH_AUDIENCE: z.string().optional(),
+  AUTH_JWKS_URL: z
+    .url({ protocol: /^https?$/, error: "must be a URL such as https://issuer.example/jwks.json" })
+    .optional(),
+  AUTH_JWKS_FILE: z.string().optional(),
+  AUTH_DISABLED: z.stringbool({ error: "must be true or false" }).default(false),
 };
+
+/**
+ * Refuses half of an authentication, and none at all in production unless that is asked for: for the
+ * schema's `superRefine`.
+ */
+export function refuseHalfAuthentication(config: ServerConfig, context: z.RefinementCtx): void {
+  const { NODE_ENV, AUTH_ISSUER, AUTH_AUDIENCE, AUTH_JWKS_URL, AUTH_JWKS_FILE, AUTH_DISABLED } =
+    config;
+  const refuse = (name: keyof ServerConfig, message: string): void => {
+    context.addIssue({ code: "custom", path: [name], message });
+  };
+  const given = { AUTH_ISSUER, AUTH_AUDIENCE, AUTH_JWKS_URL, AUTH_JWKS_FILE };
+  if (Object.values(given).every((value) => value === undefined)) {
+    if (NODE_ENV !== "production" || AUTH_DISABLED) return;
+    refuse(
+      "AUTH_ISSUER",
+      "must be set in production, with AUTH_AUDIENCE and AUTH_JWKS_URL or AUTH_JWKS_FILE: otherwise " +
+        "anyone may call everything; AUTH_DISABLED=true accepts that",
+    );
+    return;
+  }
+  if (AUTH_DISABLED) refuse("AUTH_DISABLED", "contradicts the other variables of authentication");
+  for (const name of ["AUTH_ISSUER", "AUTH_AUDIENCE"] as const) {
+    if (given[name] === undefined) refuse(name, "must be set, as callers are authenticated");
+  }
+  if (AUTH_JWKS_URL === undefined && AUTH_JWKS_FILE === undefined) {
+    refuse("AUTH_JWKS_URL", "must be set, or AUTH_JWKS_FILE: where the issuer's keys are");
+  }
+  if (AUTH_JWKS_URL !== undefined && AUTH_JWKS_FILE !== undefined) {
+    refuse("AUTH_JWKS_FILE", "must not be set beside AUTH_JWKS_URL");
+  }
+}
+
+/** What recognises callers, as the configuration has it; undefined where it has none. */
+export function authenticationOf(config: ServerConfig, logger: Logger): Authenticate | undefined {
+  const {
+    AUTH_ISSUER: issuer,
+    AUTH_AUDIENCE: audience,
+    AUTH_JWKS_URL: url,
+    AUTH_JWKS_FILE: file,
+  } = config;
+  const keys = url === undefined ? (file === undefined ? undefined : { file }) : { url };
+  return issuer === undefined || audience === undefined || keys === undefined
+    ? undefined
+    : authenticateByJwt({ issuer, audience, keys, logger });
+}
 
 /** A TCP port out of the environment. */
 export function portVariable(defaultPort: number): z.ZodType<number> {

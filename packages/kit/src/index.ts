@@ -11,9 +11,11 @@ export type {
 } from "./definition.ts";
 export type { DetailMessages, DetailName, ErrorDetail } from "./error-details.ts";
 export {
+  authenticationOf,
   EnvironmentError,
   portVariable,
   readEnvironment,
+  refuseHalfAuthentication,
   type ServerConfig,
   serverEnvironment,
 } from "./environment.ts";
@@ -26,6 +28,8 @@ export {
   type Requests,
   type Service,
 } from "./implement.ts";
+export { authenticateByJwt, type JwtAuthenticationOptions } from "./jwt-authentication.ts";
+export type { KeySetSource } from "./key-set.ts";
 export { defaultMaxMessageBytes } from "./limits.ts";
 export {
   createLogger,

@@ -1,6 +1,6 @@
 import { descriptorSet } from "@org/contracts/descriptor";
 import { openDatabase } from "@org/database";
-import { createLogger, type RunningServer, serve } from "@org/kit";
+import { authenticationOf, createLogger, type RunningServer, serve } from "@org/kit";
 import type { Config } from "./config.ts";
 import { Catalog } from "./domain/catalog.ts";
 import { productHandlers } from "./handlers/product-handlers.ts";
@@ -20,6 +20,7 @@ export interface AppOptions {
 /** Puts product-service together and starts it. */
 export async function startApp(config: Config, options: AppOptions = {}): Promise<RunningServer> {
   const logger = createLogger({ name, level: config.LOG_LEVEL });
+  const authenticate = authenticationOf(config, logger);
   const database = await openDatabase({ name, config, migrations });
   const catalog = new Catalog(new SqlProductStore(database));
   try {
@@ -29,6 +30,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
       port: config.GRPC_PORT,
       descriptorSets: [descriptorSet],
       logger,
+      ...(authenticate && { authenticate }),
       onClosed: () => database.close(),
       ...options,
     });

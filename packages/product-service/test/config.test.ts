@@ -9,6 +9,7 @@ test("nothing has to be set for development", () => {
     LOG_LEVEL: "info",
     DATA_DIR: ".data",
     EMBEDDED_DATABASE: false,
+    AUTH_DISABLED: false,
   });
 });
 
@@ -21,11 +22,16 @@ test("everything can be set, and nothing else is taken along", () => {
     DATABASE_URL: "postgresql://user:secret@host:5432/name",
     DATA_DIR: "/var/lib/data",
     EMBEDDED_DATABASE: "true",
+    AUTH_ISSUER: "https://issuer.example",
+    AUTH_AUDIENCE: "org",
+    AUTH_JWKS_URL: "https://issuer.example/jwks.json",
+    AUTH_DISABLED: "false",
   };
   expect(readConfig({ ...environment, PATH: "/bin" })).toEqual({
     ...environment,
     GRPC_PORT: 0,
     EMBEDDED_DATABASE: true,
+    AUTH_DISABLED: false,
   });
 });
 
@@ -37,6 +43,11 @@ test("a variable that is set to nothing counts as unset", () => {
     "DATABASE_URL",
     "DATA_DIR",
     "EMBEDDED_DATABASE",
+    "AUTH_ISSUER",
+    "AUTH_AUDIENCE",
+    "AUTH_JWKS_URL",
+    "AUTH_JWKS_FILE",
+    "AUTH_DISABLED",
   ];
   expect(readConfig(Object.fromEntries(names.map((name) => [name, ""])))).toEqual(readConfig({}));
 });
@@ -61,15 +72,25 @@ describe("a wrong value is named, with what it should be", () => {
       "mysql://user:secret@host/name",
       "DATABASE_URL is a value that is not shown: it must be a URL such as postgresql://user:password@host:5432/name",
     ],
-    [
-      "NODE_ENV",
-      "production",
-      "DATABASE_URL must be set in production: the embedded database survives the end of its process but not a power cut; EMBEDDED_DATABASE=true accepts that",
-    ],
+    ["AUTH_DISABLED", "maybe", 'AUTH_DISABLED is "maybe": it must be true or false'],
   ])("%s=%s", (name, value, line) => {
     expect(() => readConfig({ [name]: value })).toThrow(
       new EnvironmentError(`the environment is wrong:\n  ${line}`),
     );
+  });
+
+  test("production refuses what is good enough for a laptop only", () => {
+    expect(() => readConfig({ NODE_ENV: "production" })).toThrow(
+      new EnvironmentError(
+        [
+          "the environment is wrong:",
+          "DATABASE_URL must be set in production: the embedded database survives the end of its process but not a power cut; EMBEDDED_DATABASE=true accepts that",
+          "AUTH_ISSUER must be set in production, with AUTH_AUDIENCE and AUTH_JWKS_URL or AUTH_JWKS_FILE: otherwise anyone may call everything; AUTH_DISABLED=true accepts that",
+        ].join("\n  "),
+      ),
+    );
+    const accepted = { EMBEDDED_DATABASE: "true", AUTH_DISABLED: "true" };
+    expect(() => readConfig({ NODE_ENV: "production", ...accepted })).not.toThrow();
   });
 
   test("all of them at once, and no password", () => {

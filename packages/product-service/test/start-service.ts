@@ -15,7 +15,13 @@ export interface TestService extends AsyncDisposable {
 /** Starts the service as its main does, on a database of the test's. */
 export async function startService(database: DatabaseConfig): Promise<TestService> {
   const server = await startApp(
-    { GRPC_HOST: "127.0.0.1", GRPC_PORT: 0, LOG_LEVEL: "silent", ...database },
+    {
+      GRPC_HOST: "127.0.0.1",
+      AUTH_DISABLED: false,
+      GRPC_PORT: 0,
+      LOG_LEVEL: "silent",
+      ...database,
+    },
     { signals: false },
   );
   const channel = createChannel({ target: server.target, services: [ProductServiceDefinition] });

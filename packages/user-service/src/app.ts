@@ -1,6 +1,6 @@
 import { descriptorSet } from "@org/contracts/descriptor";
 import { openDatabase } from "@org/database";
-import { createLogger, type RunningServer, serve } from "@org/kit";
+import { authenticationOf, createLogger, type RunningServer, serve } from "@org/kit";
 import { v7 as newId } from "uuid";
 import type { Config } from "./config.ts";
 import { Directory } from "./domain/directory.ts";
@@ -22,6 +22,7 @@ export interface AppOptions {
 /** Puts user-service together and starts it. */
 export async function startApp(config: Config, options: AppOptions = {}): Promise<RunningServer> {
   const logger = createLogger({ name, level: config.LOG_LEVEL });
+  const authenticate = authenticationOf(config, logger);
   const database = await openDatabase({ name, config, migrations });
   try {
     const store = new SqlUserStore(database);
@@ -33,6 +34,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
       port: config.GRPC_PORT,
       descriptorSets: [descriptorSet],
       logger,
+      ...(authenticate && { authenticate }),
       onClosed: () => database.close(),
       ...options,
     });

@@ -35,7 +35,7 @@ export function addCallCommand(program: Command, open: () => Session): void {
       await session.callTarget(target ?? session.targets[owner], async (channel) => {
         const reflected = await reflectMethod(channel, path, session.callOptions);
         const requests = await requestsOf(reflected, json, session);
-        const answers = callDynamic(channel, reflected.method, requests, session.callOptions);
+        const answers = callDynamic(channel, reflected.method, requests, session);
         for await (const answer of answers) {
           await session.output.value(answerToJson(reflected, answer));
         }

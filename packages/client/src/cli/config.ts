@@ -10,6 +10,8 @@ export interface Config {
   readonly products: string;
   /** Where user-service is. */
   readonly users: string;
+  /** What to be recognised by; undefined for nothing. */
+  readonly token: string | undefined;
   /** What the program is called in its help. */
   readonly programName: string;
   /** Whether to colour what goes to a stream. */
@@ -25,6 +27,7 @@ const targetSchema = z.string().regex(/^(?!https?:)[^\s\p{Cc}]+$/u, { error: tar
 const schema = z.object({
   PRODUCTS_TARGET: targetSchema.default(defaultTargets.products),
   USERS_TARGET: targetSchema.default(defaultTargets.users),
+  ACCESS_TOKEN: z.string().optional(),
   NO_COLOR: z.string().optional(),
   FORCE_COLOR: z.string().optional(),
   TERM: z.string().optional(),
@@ -42,11 +45,12 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
     });
     throw new UsageError(problems.join("; "));
   }
-  const { PRODUCTS_TARGET, USERS_TARGET, NO_COLOR, FORCE_COLOR, TERM, npm_lifecycle_event } =
-    result.data;
+  const { PRODUCTS_TARGET, USERS_TARGET, ACCESS_TOKEN, npm_lifecycle_event } = result.data;
+  const { NO_COLOR, FORCE_COLOR, TERM } = result.data;
   return {
     products: PRODUCTS_TARGET,
     users: USERS_TARGET,
+    token: ACCESS_TOKEN,
     programName: npm_lifecycle_event === "client" ? "pnpm client" : "org-client",
     colors: (stream) => {
       // https://force-color.org and https://no-color.org; of both, Node itself takes the first.

@@ -6,12 +6,8 @@ import {
   toBinary,
 } from "@bufbuild/protobuf";
 import { BinaryWriter } from "@bufbuild/protobuf/wire";
-import {
-  type CallOptions,
-  createClient,
-  type createChannel,
-  defaultTimeoutMs,
-} from "@org/kit/client";
+import { createClient, type createChannel, defaultTimeoutMs } from "@org/kit/client";
+import type { Session } from "./session.ts";
 
 /**
  * Calls a method that is known only since the server described it. Whatever its kind, it is called as
@@ -21,7 +17,7 @@ export function callDynamic(
   channel: ReturnType<typeof createChannel>,
   method: DescMethod,
   requests: AsyncIterable<Message> | Iterable<Message>,
-  options: CallOptions,
+  { token, callOptions }: Pick<Session, "token" | "callOptions">,
 ): AsyncIterable<Message> {
   const streams =
     method.methodKind === "server_streaming" || method.methodKind === "bidi_streaming";
@@ -38,9 +34,13 @@ export function callDynamic(
         },
       },
     },
-    { channel, timeoutMs: streams ? Infinity : defaultTimeoutMs },
+    {
+      channel,
+      timeoutMs: streams ? Infinity : defaultTimeoutMs,
+      ...(token !== undefined && { token }),
+    },
   );
-  return client.call(requests, options);
+  return client.call(requests, callOptions);
 }
 
 /** A message as the kit knows messages: how it becomes bytes, and back. */

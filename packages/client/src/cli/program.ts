@@ -16,6 +16,7 @@ export interface GlobalOptions {
   readonly products?: string;
   readonly users?: string;
   readonly timeout?: number;
+  readonly tokenFile?: string;
   readonly json?: true;
 }
 
@@ -31,6 +32,7 @@ export function createProgram(name: string, open: () => Session): Command {
     .option("--products <target>", "where product-service is (PRODUCTS_TARGET)", parseTarget)
     .option("--users <target>", "where user-service is (USERS_TARGET)", parseTarget)
     .option("--timeout <ms>", "how long a call may take", wholeNumberOption(1))
+    .option("--token-file <file>", "a file with an access token (or the token in ACCESS_TOKEN)")
     .option("--json", "print JSON for programs, one object a line")
     .addHelpText("after", notes)
     .configureHelp({ showGlobalOptions: true })

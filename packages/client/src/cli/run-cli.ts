@@ -65,10 +65,11 @@ function openSession(
   output: Output,
   signal: AbortSignal,
 ): Session {
-  const { products, users, timeout } = program.opts<GlobalOptions>();
+  const { products, users, timeout, tokenFile } = program.opts<GlobalOptions>();
   return new Session({
     targets: { products: products ?? config.products, users: users ?? config.users },
     timeoutMs: timeout,
+    token: tokenFile === undefined ? config.token : { file: tokenFile },
     output,
     stdin: process.stdin,
     signal,

@@ -1,5 +1,5 @@
 import type { Readable, Writable } from "node:stream";
-import { type CallOptions, createChannel, RpcError } from "@org/kit/client";
+import { type CallOptions, createChannel, RpcError, type Token } from "@org/kit/client";
 import { type Clients, connect, type Services } from "../connect.ts";
 import type { Output } from "./output.ts";
 
@@ -9,6 +9,8 @@ export interface SessionOptions {
   readonly targets: Readonly<Record<keyof Services, string>>;
   /** How long a call may take, where the user says so. */
   readonly timeoutMs: number | undefined;
+  /** What the services recognise the user by; undefined for nothing. */
+  readonly token: Token | undefined;
   readonly output: Output;
   readonly stdin: Readable;
   /** Aborted when the user presses Ctrl-C. */
@@ -44,6 +46,7 @@ export class CallFailure extends Error {
 export class Session {
   readonly targets: SessionOptions["targets"];
   readonly timeoutMs: number | undefined;
+  readonly token: Token | undefined;
   readonly output: Output;
   readonly stdin: Readable;
   readonly signal: AbortSignal;
@@ -56,6 +59,7 @@ export class Session {
   constructor(options: SessionOptions) {
     this.targets = options.targets;
     this.timeoutMs = options.timeoutMs;
+    this.token = options.token;
     this.output = options.output;
     this.stdin = options.stdin;
     this.signal = options.signal;
@@ -70,7 +74,8 @@ export class Session {
 
   /** The clients of both services. */
   get clients(): Clients {
-    this.#clients ??= connect(this.targets);
+    const { targets, token } = this;
+    this.#clients ??= connect(token === undefined ? targets : { ...targets, token });
     return this.#clients;
   }
 

@@ -1,0 +1,54 @@
+import { readFile, stat } from "node:fs/promises";
+
+/**
+ * What a client shows to be recognised: a token; a function that gives one for each call, at once or by a
+ * promise, and keeps it itself; or a file with one in it, which is read again when it changes.
+ */
+export type Token = string | (() => string | Promise<string>) | { readonly file: string };
+
+/** Gives the value of the header `authorization` for a call. */
+export type Authorization = () => string | Promise<string>;
+
+/** How often it is looked at the most whether a file has changed, in milliseconds. */
+const fileIntervalMs = 1_000;
+
+/** Makes what gives the header for a token. */
+export function authorizationBy(token: Token): Authorization {
+  if (typeof token === "string") {
+    const header = bearer(token);
+    return () => header;
+  }
+  const read = typeof token === "function" ? token : fileReader(token.file);
+  return () => {
+    const current = read();
+    return typeof current === "string" ? bearer(current) : current.then(bearer);
+  };
+}
+
+function bearer(token: string): string {
+  return `Bearer ${token.trim()}`;
+}
+
+/** Reads a file when it is first asked for, and again in the background when it may have changed. */
+function fileReader(file: string): () => string | Promise<string> {
+  let text: string | undefined;
+  let modifiedAt = Number.NaN;
+  let lookedAt = -Infinity;
+  const read = async (): Promise<string> => {
+    const { mtimeMs } = await stat(file);
+    if (text === undefined || mtimeMs !== modifiedAt) {
+      text = await readFile(file, "utf8");
+      modifiedAt = mtimeMs;
+    }
+    return text;
+  };
+  return () => {
+    if (text === undefined) return read();
+    if (performance.now() - lookedAt > fileIntervalMs) {
+      lookedAt = performance.now();
+      // What was read last is used while the file is gone: it may be on its way of being replaced.
+      read().catch(() => undefined);
+    }
+    return text;
+  };
+}
