@@ -6,15 +6,13 @@ import { describe, expect, test } from "@jest/globals";
 import { createClient, type Token } from "../src/client-index.ts";
 import { Code } from "../src/index.ts";
 import { EchoDefinition } from "./echo.ts";
-import { callAny, failureOf, handlersOf, message, methods, startEcho } from "./echo-server.ts";
+import { callAny, failureOf, gather, handlersOf, message, methods, startEcho } from "./echo-server.ts";
 
 /** A server that answers with the authorization that came. */
 const startAuthorizationEcho = () =>
   startEcho(
     handlersOf(async function* (requests, call) {
-      for await (const _ of requests) {
-        // Read to the end.
-      }
+      await gather(requests);
       yield message(call.metadata.get("authorization").join());
     }),
   );
