@@ -276,7 +276,8 @@ async function answerStream(
  */
 function onDeadline(context: CallContext, expire: () => void): NodeJS.Timeout | undefined {
   const { deadline } = context;
-  return deadline && setTimeout(expire, deadline.getTime() - Date.now()).unref();
+  // Where it has passed already, Node would warn of a negative time.
+  return deadline && setTimeout(expire, Math.max(0, deadline.getTime() - Date.now())).unref();
 }
 
 function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
