@@ -10,9 +10,15 @@ export function literal(value: number | bigint | boolean | string): string {
   return typeof value === "bigint" ? `${value}n` : String(value);
 }
 
+/** A list as source code, from that of its items. */
+export function listLiteral(items: readonly string[]): string {
+  // Of an empty list, TypeScript would not know the type.
+  return items.length === 0 ? "[] as never[]" : `[${items.join(", ")}]`;
+}
+
 /** Bytes as the source code of a list of numbers. */
 export function bytesLiteral(bytes: Uint8Array): string {
-  return `[${bytes.join(", ")}]`;
+  return listLiteral(Array.from(bytes, String));
 }
 
 /** A name as a property in source code: `name`, or `["not-a-name"]`. */

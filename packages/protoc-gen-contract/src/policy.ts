@@ -159,9 +159,9 @@ export function methodPolicyOf(
   if (defaultTimeout !== undefined && maxTimeout !== undefined && defaultTimeout > maxTimeout) {
     problems.push(["default_timeout", "must not be more than `max_timeout`"]);
   }
-  const names = reasons.map(({ name }) => name);
-  for (const name of new Set(names.filter((each, index) => names.indexOf(each) !== index))) {
-    problems.push(["reasons", `names ${name} twice`]);
+  for (const each of repeated(scopes)) problems.push(["scopes", `names ${each} twice`]);
+  for (const each of repeated(reasons.map(({ name }) => name))) {
+    problems.push(["reasons", `names ${each} twice`]);
   }
   const answersInvalid = parsed.data.invalidMessages === 1;
   const isStream =
@@ -202,6 +202,13 @@ export function servicePolicyOf(
     return { aliases: [], retry: undefined };
   }
   const { aliases, retry } = parsed.data;
+  for (const alias of repeated([service.typeName, ...aliases])) {
+    report(
+      service,
+      "(org.contract.v1.service).aliases",
+      `${alias} is another of its names already`,
+    );
+  }
   if (retry === undefined) return { aliases, retry };
   const { initialBackoff, maxBackoff, ...rest } = retry;
   return {
@@ -231,6 +238,11 @@ function idempotencyOf(method: DescMethod): MethodPolicy["idempotency"] {
     default:
       return "UNKNOWN";
   }
+}
+
+/** What a list has more than once. */
+function repeated(list: readonly string[]): Set<string> {
+  return new Set(list.filter((each, index) => list.indexOf(each) !== index));
 }
 
 function snakePath(path: readonly PropertyKey[]): string {

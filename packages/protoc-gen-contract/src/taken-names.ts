@@ -3,11 +3,11 @@ import type { ContractPlan } from "./contract-plan.ts";
 import type { Report } from "./contract-problem.ts";
 import { policyNamesOf } from "./emit-policy.ts";
 import { checkNameOf } from "./emit-rules.ts";
-import { messagesOf, typeNameOf } from "./names.ts";
+import { lowerFirst, messagesOf, typeNameOf } from "./names.ts";
 
 /**
  * Reports what would have the same name in TypeScript as something else of its package: a message
- * `UserPolicy` beside a service `User`, a message `A_B` beside `AB`.
+ * `UserPolicy` beside a service `User`, a message `A_B` beside `AB`, a method `get` beside `Get`.
  */
 export function reportTakenNames(
   files: readonly DescFile[],
@@ -27,6 +27,10 @@ export function reportTakenNames(
   for (const service of files.flatMap(({ services }) => services)) {
     const { values, types } = policyNamesOf(service);
     for (const name of [...values, ...types]) take(name, service);
+    const methods = Map.groupBy(service.methods, ({ name }) => lowerFirst(name));
+    for (const [name, [, second]] of methods) {
+      if (second !== undefined) report(second, "name", `there is another method ${name}`);
+    }
   }
   for (const message of files.flatMap(messagesOf)) {
     take(typeNameOf(message), message);

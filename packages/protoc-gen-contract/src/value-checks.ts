@@ -20,7 +20,7 @@ import {
   type Reject,
   type Surroundings,
 } from "./check.ts";
-import { quoted } from "./code-text.ts";
+import { listLiteral, quoted } from "./code-text.ts";
 import { numberChecks } from "./number-checks.ts";
 import { stringChecks } from "./string-checks.ts";
 import { durationChecks, timestampChecks } from "./time-checks.ts";
@@ -156,7 +156,7 @@ function enumChecks(rules: EnumRules, enumeration: DescEnum | undefined): Check[
 }
 
 function fieldMaskChecks(rules: FieldMaskRules): Check[] {
-  const listOf = (paths: readonly string[]): string => `[${paths.map(quoted).join(", ")}]`;
+  const listOf = (paths: readonly string[]): string => listLiteral(paths.map(quoted));
   const exact = rules.const?.paths;
   return [
     ...check(exact !== undefined, {

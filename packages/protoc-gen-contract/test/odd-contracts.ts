@@ -156,6 +156,9 @@ message Known {
   map<int32, string> only_keys = 11 [(buf.validate.field).map.keys.int32.gt = 1];
   map<bool, string> only_flags = 12 [(buf.validate.field).map.keys.bool.const = true];
   map<int64, string> only_values = 13 [(buf.validate.field).map.values.string.min_len = 1];
+  bytes nothing = 20 [(buf.validate.field).bytes = {const: "" in: ""}];
+  google.protobuf.FieldMask no_paths = 21 [(buf.validate.field).field_mask.const = {}];
+  string quotes = 22 [(buf.validate.field).string.not_in = "\`\${x}\`*/\\u2028\\"\\n\\\\"];
   oneof one {
     google.protobuf.StringValue text = 14 ${notEmpty};
     google.protobuf.Struct struct = 15 [(buf.validate.field).required = true];

@@ -148,6 +148,21 @@ const contracts: Readonly<Record<string, WrongContract>> = {
       "S: (org.contract.v1.service).retry.throttling.token_ratio: must be at least 0.001",
     ],
   },
+  "scopes twice": {
+    proto: method(`scopes: ["a", "b", "a"] ${timeouts}`),
+    problems: ["S.Get: (org.contract.v1.method).scopes: names a twice"],
+  },
+  "aliases twice": {
+    proto: service('option (org.contract.v1.service) = {aliases: ["a.B", "a.B", "a.C"]};'),
+    problems: ["S: (org.contract.v1.service).aliases: a.B is another of its names already"],
+  },
+  "methods that differ in their first letter only": {
+    proto: service(
+      `rpc Get(Empty) returns (Empty) { ${policy(fine)} }
+       rpc get(Empty) returns (Empty) { ${policy(fine)} }`,
+    ),
+    problems: ["S.get: name: there is another method get"],
+  },
   "an alias that is no name": {
     proto: service('option (org.contract.v1.service).aliases = "a service";'),
     problems: ["S: (org.contract.v1.service).aliases.0: must be the full name of a service"],
