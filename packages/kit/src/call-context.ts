@@ -55,6 +55,8 @@ export class CallContext<Reason extends string = string> {
   readonly policyTimeoutMs: number | undefined;
   /** @internal Whether the call has reached its handler: what ends it before that, no contract declares. */
   handled = false;
+  /** @internal Why the stream of requests was refused, whatever the handler makes of it. */
+  refusal: RpcError | undefined;
   readonly #call: SurfaceCall;
   #principal: Principal | undefined;
   #abort: AbortController | undefined;

@@ -63,7 +63,6 @@ class DeadlineQueue {
     this.#isArmed = true;
     // Whoever waits for an answer keeps the process alive by its connection.
     setTimeout(() => {
-      this.#isArmed = false;
       this.#expire();
     }, afterMs).unref();
   }
@@ -78,6 +77,7 @@ class DeadlineQueue {
       this.remove(entry);
       entry.expire();
     }
+    this.#isArmed = false;
   }
 }
 

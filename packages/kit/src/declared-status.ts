@@ -30,7 +30,9 @@ export function undeclared(
       : `${path} failed with the reason ${reason} as ${codeName(code)}, but its contract declares it as ${codeName(declared)}`;
   }
   if (infrastructure.has(code)) return undefined;
-  if (code === Code.INVALID_ARGUMENT && status.violations.length > 0) return undefined;
+  // What another service says of our request to it is no statement about the one to us.
+  const isOurs = !status.received;
+  if (isOurs && code === Code.INVALID_ARGUMENT && status.violations.length > 0) return undefined;
   const whose =
     reason === undefined ? "without a reason" : `with the reason ${reason} of ${domain}`;
   return `${path} failed as ${codeName(code)} ${whose}: its contract has to declare why it fails`;

@@ -62,11 +62,22 @@ export function createErrorBoundary(options: ErrorBoundaryOptions): ErrorBoundar
       const problem = binding ? undeclared(call.method, known) : undefined;
       if (problem !== undefined) return defect(error, call, problem);
       logger.debug({ path: call.path, code: known.code, err: error }, "call failed");
-      return withRetryInfo(known, retryAfterMs);
+      const status = binding && known.received ? inOurWords(known, call) : known;
+      return withRetryInfo(status, retryAfterMs);
     }
     // What a handler throws once it has been told to stop is no defect.
     return call.aborted ?? defect(error, call);
   };
+}
+
+/** That another service does not answer, without that service's words and trailers; its own reasons stay. */
+function inOurWords(status: RpcError, { method }: CallContext): RpcError {
+  if (method.policy === undefined || status.domain === method.service) return status;
+  const details = status.details.filter(({ type }) => type === "RetryInfo");
+  return new RpcError(status.code, "a service that this one needs did not answer", {
+    details,
+    cause: status,
+  });
 }
 
 /** Where something cannot be reached, callers are told when to try again. */

@@ -45,13 +45,17 @@ export class MessageQueue<T> implements AsyncIterableIterator<T, undefined> {
     this.#waiting = undefined;
   }
 
-  /** Nothing more follows: the reader gets the messages that are here already, then the error. */
-  fail(error: unknown): void {
-    if (this.#finished) return;
+  /**
+   * Nothing more follows: the reader gets the messages that are here already, then the error. False where
+   * the queue has come to its end already, or the reader has left.
+   */
+  fail(error: unknown): boolean {
+    if (this.#finished) return false;
     this.#finished = true;
     if (this.#waiting === undefined) this.#failure = { error };
     this.#waiting?.reject(error);
     this.#waiting = undefined;
+    return true;
   }
 
   /** The next message, as soon as there is one. To be awaited before it is called again. */

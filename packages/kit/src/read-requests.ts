@@ -42,7 +42,8 @@ export function readRequests(
     if (!queue.push(message)) call.pause();
   };
   const refuse = (error: unknown): void => {
-    queue.fail(error);
+    // A handler that has left the stream has made up its mind.
+    if (queue.fail(error) && error instanceof RpcError) context.refusal = error;
     // Until the handler has heard of it, no more is read.
     call.pause();
   };
@@ -108,7 +109,7 @@ class RequestGate {
     const violations = this.#check(request);
     if (this.#invalid === "answer") {
       this.#pass({ request, violations: violations ?? [] });
-    } else if (violations !== undefined) {
+    } else if (violations !== undefined && violations.length > 0) {
       this.#gather(violations);
     } else if (this.#violations === undefined) {
       this.#pass(request);

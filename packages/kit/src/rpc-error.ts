@@ -46,6 +46,7 @@ export class RpcError extends Error {
   readonly details: readonly ErrorDetail[];
   /** The trailers that came, or go, with the status. */
   readonly metadata: Metadata | undefined;
+  #received = false;
 
   constructor(code: Code, text: string, options: RpcErrorOptions = {}) {
     super(`${codeName(code)}: ${text}`, { cause: options.cause });
@@ -83,10 +84,17 @@ export class RpcError extends Error {
   static fromStatus(status: { code: Code; details: string; metadata: Metadata }): RpcError {
     const [encoded] = status.metadata.get(detailsKey);
     const code = status.code in Code ? status.code : Code.UNKNOWN;
-    return new RpcError(code, status.details, {
+    const error = new RpcError(code, status.details, {
       details: typeof encoded === "object" ? decodeDetails(encoded) : [],
       metadata: status.metadata,
     });
+    error.#received = true;
+    return error;
+  }
+
+  /** @internal Whether a peer sent it: what it says is about a request of ours, and not about one to us. */
+  get received(): boolean {
+    return this.#received;
   }
 
   /** The fields that the peer found wrong; none unless the details have a google.rpc.BadRequest. */

@@ -46,7 +46,7 @@ export interface ServeOptions {
   readonly signals?: boolean;
   /**
    * Tells who calls. Without it nobody is asked who they are, and the scopes of the contract are not
-   * enforced.
+   * enforced. With it, every method needs a policy.
    */
   readonly authenticate?: Authenticate;
   /**
@@ -117,7 +117,10 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   const names = services.map(({ definition }) => definition.fullName);
   const aliases = services.flatMap((service) => service.aliases);
   const common = { server, live, logger, authenticate, development };
-  for (const service of services) register(service, common);
+  for (const service of services) {
+    if (authenticate !== undefined) requirePolicies(service);
+    register(service, common);
+  }
   if (descriptorSets !== undefined) {
     const listed = [...names, "grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection"];
     const reflection = reflectionService([...descriptorSets, protocolDescriptorSet], listed);
@@ -168,6 +171,19 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     closed: closed.promise,
     close,
   };
+}
+
+/**
+ * Who authenticates callers does not expect that anyone may call: ts-proto's definitions, which have no
+ * policies, are easily taken for those that have.
+ */
+function requirePolicies({ definition: { fullName, methods } }: Service): void {
+  for (const method of Object.values(methods)) {
+    if (method.policy !== undefined) continue;
+    throw new TypeError(
+      `${pathOf(fullName, method)} has no policy that says who may call it: the server authenticates its callers, and needs the definition that protoc-gen-contract generates`,
+    );
+  }
 }
 
 /** What the methods of all services of a server share. */

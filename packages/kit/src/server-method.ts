@@ -171,7 +171,9 @@ function handle(
 ): unknown {
   if (check !== undefined) {
     const violations = check(input);
-    if (violations !== undefined) throw RpcError.invalidArgument(violations);
+    if (violations !== undefined && violations.length > 0) {
+      throw RpcError.invalidArgument(violations);
+    }
   }
   context.handled = true;
   return handler(input, context);
@@ -185,6 +187,10 @@ function succeed(
 ): void {
   live.partDone();
   if (!context.answer()) return;
+  if (context.refusal !== undefined) {
+    respond(context.refusal.toStatus(context.trailerIfAny));
+    return;
+  }
   try {
     context.sendHeader();
     respond(null, response, context.trailerIfAny);
@@ -200,7 +206,7 @@ function fail(
   error: unknown,
 ): void {
   live.partDone();
-  const status = boundary(error, context);
+  const status = boundary(context.refusal ?? error, context);
   if (context.answer()) respond(status.toStatus(context.trailerIfAny));
 }
 
@@ -256,12 +262,13 @@ async function answerStream(
       if (!writer.write(response)) await writer.writable();
       if (context.aborted !== undefined) break;
     }
+    if (context.refusal !== undefined) throw context.refusal;
     if (context.answer()) {
       context.sendHeader();
       call.end(context.trailerIfAny);
     }
   } catch (error) {
-    const status = boundary(error, context);
+    const status = boundary(context.refusal ?? error, context);
     if (context.answer()) call.emit("error", status.toStatus(context.trailerIfAny));
   } finally {
     clearTimeout(timer);

@@ -348,8 +348,15 @@ test("health and reflection stay open", async () => {
 });
 
 test("the start says whether callers are asked who they are", async () => {
-  await using guarded = await startEcho({}, { authenticate: byHeader });
+  const definition = echoWith({});
+  await using guarded = await startEcho({}, { authenticate: byHeader, definition });
   await using open = await startEcho({});
   expect(guarded.log).toMatchObject([{ msg: "serving", authentication: true }]);
   expect(open.log).toMatchObject([{ msg: "serving", authentication: false }]);
+});
+
+test("a server that asks who calls does not start with a method that says not who may", async () => {
+  await expect(startEcho({}, { authenticate: byHeader })).rejects.toThrow(
+    "/org.kit.test.v1.EchoService/Echo has no policy that says who may call it",
+  );
 });

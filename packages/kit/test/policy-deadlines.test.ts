@@ -3,7 +3,7 @@ import { Client, credentials, Metadata, type ServiceError } from "@grpc/grpc-js"
 import { describe, expect, test } from "@jest/globals";
 import { createClient } from "../src/client-index.ts";
 import { RequestInfo } from "../src/gen/google/rpc/error_details.ts";
-import { Code } from "../src/index.ts";
+import { Code, RpcError } from "../src/index.ts";
 import { EchoDefinition } from "./echo.ts";
 import {
   abortion,
@@ -103,7 +103,10 @@ describe.each(methods)("%s", (method) => {
       const call = callAny(stranger(echo), method, { timeoutMs });
       expect(await failureOf(call)).toMatchObject({ code: Code.DEADLINE_EXCEEDED });
     }
-    expect(told[0]).toMatchObject(exceeded);
+    // The client's timer runs out as well, and on a slow machine its reset comes first.
+    const [reason] = told;
+    if (!(reason instanceof RpcError)) throw new Error("the handler was told nothing");
+    expect([Code.DEADLINE_EXCEEDED, Code.CANCELLED]).toContain(reason.code);
   });
 
   test("the handler knows when its call ends", async () => {

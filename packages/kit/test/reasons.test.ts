@@ -239,6 +239,35 @@ describe.each(methods)("%s", (method) => {
     expect(echo.log.filter(({ level }) => level >= 40)).toEqual([]);
   });
 
+  test.each([
+    [Code.UNAVAILABLE, Code.UNAVAILABLE, "a service that this one needs did not answer"],
+    [
+      Code.RESOURCE_EXHAUSTED,
+      Code.RESOURCE_EXHAUSTED,
+      "a service that this one needs did not answer",
+    ],
+    [Code.INVALID_ARGUMENT, Code.INTERNAL, expect.stringContaining("failed as INVALID_ARGUMENT")],
+  ])(
+    "what another service says of our request to it (%s) is not said of the caller's",
+    async (code, expected, text) => {
+      const trailer = new Metadata();
+      trailer.set("x-internal", "secret");
+      const violations = [{ field: "their_field", description: "must not be empty" }];
+      await using other = await startEcho(
+        handlersOf(() => {
+          const { details } = RpcError.invalidArgument(violations);
+          throw new RpcError(code, "theirs", { details, metadata: trailer });
+        }),
+      );
+      const theirs = await failureOf(callAny(other.client, method));
+      expect(theirs.violations).toEqual(violations);
+      await using echo = await startFailing(() => theirs);
+      const error = await failureOf(callAny(echo.client, method));
+      expect(error).toMatchObject({ code: expected, text, violations: [] });
+      expect(error.metadata?.get("x-internal")).toEqual([]);
+    },
+  );
+
   test("without a contract any status passes", async () => {
     await using echo = await startFailing(() => new RpcError(Code.NOT_FOUND, "not here"), {
       definition: EchoDefinition,

@@ -6,7 +6,15 @@ import { describe, expect, test } from "@jest/globals";
 import { createClient, type Token } from "../src/client-index.ts";
 import { Code } from "../src/index.ts";
 import { EchoDefinition } from "./echo.ts";
-import { callAny, failureOf, gather, handlersOf, message, methods, startEcho } from "./echo-server.ts";
+import {
+  callAny,
+  failureOf,
+  gather,
+  handlersOf,
+  message,
+  methods,
+  startEcho,
+} from "./echo-server.ts";
 
 /** A server that answers with the authorization that came. */
 const startAuthorizationEcho = () =>

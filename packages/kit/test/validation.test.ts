@@ -414,6 +414,39 @@ describe.each(methods)("%s", (method) => {
   });
 });
 
+describe.each(["collect", "chat"] as const)("%s", (method) => {
+  test.each([
+    ["passes over", () => undefined],
+    [
+      "throws something else for",
+      (error: unknown) => {
+        throw new Error("wrapped", { cause: error });
+      },
+    ],
+  ])("a handler that %s the refusal does not hide it", async (_, meet) => {
+    const careless = handlersOf(async function* (requests) {
+      try {
+        await gather(requests);
+      } catch (error) {
+        meet(error);
+      }
+      yield message("stored");
+    });
+    await using echo = await startEcho(careless, { definition: checked });
+    const call =
+      method === "collect" ? echo.client.collect([wrong]) : gather(echo.client.chat([wrong]));
+    expect(await failureOf(call)).toMatchObject({ code: Code.INVALID_ARGUMENT });
+  });
+});
+
+test("an empty list of violations is none", async () => {
+  const definition = echoWith({ check: () => [] });
+  await using echo = await startEcho(noting().handlers, { definition });
+  for (const method of methods) {
+    await expect(callAny(echo.client, method)).resolves.toHaveLength(1);
+  }
+});
+
 test("a handler that leaves before what is wrong answers as it likes", async () => {
   await using echo = await startEcho(
     {
