@@ -317,6 +317,30 @@ test("services and the command line are told by their environment", async () => 
   expect(users.printed()).toContain('"authentication":true');
 }, 60_000);
 
+test("the command line signs tokens for development", async () => {
+  await using folder = await temporaryFolder();
+  const key = join(folder.path, "signing-key.json");
+  const privateJwk = { ...(await exportJWK(ours.privateKey)), kid: "ours", alg: "ES256" };
+  await writeFile(key, JSON.stringify(privateJwk));
+  const args = [commandLine, "token", "--key", key, "--issuer", issuer, "--scope", "users.read"];
+  const { stdout, stderr } = await runTool(process.execPath, args);
+  expect(stderr).toBe("");
+  const call = await start();
+  expect(await call(`Bearer ${stdout.trim()}`)).toMatchObject({ id: "u" });
+  expect(handled).toEqual([{ subject: "developer", scopes: new Set(["users.read"]) }]);
+
+  const missing = await runTool(process.execPath, [commandLine, "token", "--key", "nowhere.json"]);
+  expect(missing).toMatchObject({
+    code: 2,
+    stdout: "",
+    stderr: expect.stringContaining("keys:dev"),
+  });
+  await writeFile(key, JSON.stringify({ ...privateJwk, kid: 7 }));
+  const wrong = await runTool(process.execPath, [commandLine, "token", "--key", key]);
+  expect(wrong).toMatchObject({ code: 2, stdout: "" });
+  expect(wrong.stderr).not.toContain(privateJwk.d ?? "nothing");
+}, 60_000);
+
 /** What it answers once it does not fail any more. */
 async function eventually<T>(attempt: () => Promise<T>): Promise<T> {
   for (;;) {

@@ -125,7 +125,9 @@ function rulesText({ field, required, value, keys, items }: PlannedField): strin
     ...(field.proto.options?.debugRedact === true ? ["is never logged"] : []),
   ];
   const distinct = [...new Set(phrases)];
-  return distinct.length === 0 ? "" : `*${distinct.join("; ")}.*`;
+  const text = distinct.join("; ").replace(/^./, (letter) => letter.toUpperCase());
+  // A pattern is full of what Markdown takes for emphasis and the like.
+  return text === "" ? "" : `${text.replaceAll(/[\\`*_<>[\]]/g, String.raw`\$&`)}.`;
 }
 
 function typeText(field: DescField, linked: ReadonlySet<DescMessage>): string {

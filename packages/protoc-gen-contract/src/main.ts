@@ -2,15 +2,21 @@
 import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { buffer } from "node:stream/consumers";
-import { fromBinary, toBinary } from "@bufbuild/protobuf";
-import { CodeGeneratorRequestSchema, CodeGeneratorResponseSchema } from "@bufbuild/protobuf/wkt";
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import {
+  type CodeGeneratorRequest,
+  CodeGeneratorRequestSchema,
+  type CodeGeneratorResponse,
+  CodeGeneratorResponseSchema,
+} from "@bufbuild/protobuf/wkt";
 import { generate } from "./plugin.ts";
+import { PluginOptionError } from "./plugin-options.ts";
 import { printValidateProto } from "./print-validate-proto.ts";
 
 const [command, folder, ...rest] = process.argv.slice(2);
 if (command === undefined) {
   const request = fromBinary(CodeGeneratorRequestSchema, await buffer(process.stdin));
-  process.stdout.write(toBinary(CodeGeneratorResponseSchema, generate(request)));
+  process.stdout.write(toBinary(CodeGeneratorResponseSchema, answer(request)));
 } else if (command === "protos" && folder !== undefined && rest.length === 0) {
   writeProtos(folder);
 } else {
@@ -20,6 +26,16 @@ if (command === undefined) {
       "  writes the .proto files that contracts import into a folder, which buf.yaml names as a module.\n",
   );
   process.exitCode = 2;
+}
+
+/** What the contract or buf.gen.yaml has wrong is told to buf; all else is a defect, with its stack. */
+function answer(request: CodeGeneratorRequest): CodeGeneratorResponse {
+  try {
+    return generate(request);
+  } catch (error) {
+    if (!(error instanceof PluginOptionError)) throw error;
+    return create(CodeGeneratorResponseSchema, { error: error.message });
+  }
 }
 
 /** Writes buf/validate/validate.proto and org/contract/v1/options.proto. */

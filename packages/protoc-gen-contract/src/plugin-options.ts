@@ -6,7 +6,14 @@ export interface PluginOptions {
   readonly importSuffix: string;
 }
 
-/** Reads the plugin's parameter. Throws an error that names what is not known. */
+/** An option that the plugin does not know; the message names it. */
+export class PluginOptionError extends Error {
+  static {
+    PluginOptionError.prototype.name = "PluginOptionError";
+  }
+}
+
+/** Reads the plugin's parameter. Throws a {@link PluginOptionError}. */
 export function readOptions(parameter: string): PluginOptions {
   let target: PluginOptions["target"] = "ts";
   let importSuffix = ".js";
@@ -15,7 +22,7 @@ export function readOptions(parameter: string): PluginOptions {
     if (name === "target" && (value === "ts" || value === "markdown")) target = value;
     else if (name === "import_suffix" && /^(?:\.\w+)?$/.test(value)) importSuffix = value;
     else {
-      throw new Error(
+      throw new PluginOptionError(
         `the option "${option}" is none of target=ts, target=markdown, import_suffix=.js`,
       );
     }

@@ -8,6 +8,7 @@ import { addExamples } from "./help.ts";
 import { wholeNumberOption } from "./options.ts";
 import { addProductCommands } from "./product-commands.ts";
 import type { Session } from "./session.ts";
+import { addTokenCommand } from "./token-command.ts";
 import { addUserCommands } from "./user-commands.ts";
 import { readVersion } from "./version.ts";
 
@@ -45,6 +46,7 @@ export function createProgram(name: string, open: () => Session): Command {
   addHealthCommand(program, open);
   addCallCommand(program, open);
   addCodecCommands(program, open);
+  addTokenCommand(program, open);
   addDemoCommand(program, open);
   return program;
 }
