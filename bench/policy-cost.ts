@@ -12,8 +12,8 @@ import { GetProductRequest, Product } from "@org/contracts/product/v1";
 import { callUnary, closeLoad, openLoad } from "./support/load.ts";
 import { medianOf, spreadOf } from "./support/median.ts";
 
-const rounds = 15;
-const callsPerRound = 20_000;
+const rounds = 60;
+const callsPerRound = 8_000;
 const warmUpCalls = 40_000;
 const concurrency = 50;
 

@@ -11,6 +11,11 @@ const maxDepth = 8;
  */
 const maxParts = 1_000;
 
+/** In what errors of PostgreSQL and its drivers quote rows and parameters: the values of any field. */
+const quoting: ReadonlySet<string> = new Set([
+  ...["detail", "where", "internalQuery", "query", "params", "parameters"],
+]);
+
 /**
  * A copy of a value for a log, in which nothing that a contract has with `debug_redact` is shown: at
  * any depth, in objects, lists, maps and errors. Bytes are shown by their length. It never throws,
@@ -46,8 +51,9 @@ class LoggableCopy {
   #partsOf(value: object, depth: number): unknown {
     if (Array.isArray(value) || types.isSet(value)) return this.#list(value, depth);
     if (types.isMap(value)) return this.#fields(value, depth);
-    const fields = value instanceof Error ? fieldsOf(value) : value;
-    return this.#fields(readable(fields), depth);
+    if (!(value instanceof Error)) return this.#fields(readable(value), depth);
+    const fields = [...readable(fieldsOf(value))].filter(([name]) => !quoting.has(name));
+    return this.#fields(fields, depth);
   }
 
   #list(values: Iterable<unknown>, depth: number): unknown[] {

@@ -316,3 +316,22 @@ describe("a server", () => {
     }
   });
 });
+
+test("what PostgreSQL quotes of rows and parameters is left out of its errors, whatever it is", () => {
+  const quoted = {
+    detail: `Failing row contains (${secret}).`,
+    where: `unnamed portal parameter $1 = '${secret}'`,
+    internalQuery: `select '${secret}'`,
+    query: `select '${secret}'`,
+    params: [secret],
+    parameters: [secret],
+  };
+  const error = Object.assign(new Error("violates a constraint"), quoted, { code: "23514" });
+  for (const value of [error, { err: error }, new Error("outer", { cause: error })]) {
+    const line = written(value);
+    expect(line).not.toContain(secret);
+    expect(line).toContain("violates a constraint");
+  }
+  // Only errors are made of what others say.
+  expect(shownOf({ query: "a" })).toEqual({ query: "a" });
+});
