@@ -1,7 +1,7 @@
 /** Is a caller recognised by its token, and by nothing that only looks like one? Against a real key set over HTTP. */
 import { createServer, type Server } from "node:http";
 import { once } from "node:events";
-import { rename, writeFile } from "node:fs/promises";
+import { readFile, rename, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Metadata } from "@grpc/grpc-js";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
@@ -20,7 +20,7 @@ import {
 import { createClient } from "@org/kit/client";
 import { exportJWK, exportSPKI, generateKeyPair, type JWK, SignJWT } from "jose";
 import { openChannel } from "./support/open-channel.ts";
-import { root, runTool, type ToolResult } from "./support/run-tool.ts";
+import { mustRunTool, root, runTool, type ToolResult } from "./support/run-tool.ts";
 import { startService } from "./support/service-process.ts";
 import { temporaryFolder } from "./support/temporary-folder.ts";
 
@@ -317,16 +317,20 @@ test("services and the command line are told by their environment", async () => 
   expect(users.printed()).toContain('"authentication":true');
 }, 60_000);
 
-test("the command line signs tokens for development", async () => {
+test("the command line signs tokens for development, by a key that is made once", async () => {
   await using folder = await temporaryFolder();
+  const makeKeys = [join(root, "scripts/keys-dev.ts"), folder.path];
+  await mustRunTool(process.execPath, makeKeys);
   const key = join(folder.path, "signing-key.json");
-  const privateJwk = { ...(await exportJWK(ours.privateKey)), kid: "ours", alg: "ES256" };
-  await writeFile(key, JSON.stringify(privateJwk));
-  const args = [commandLine, "token", "--key", key, "--issuer", issuer, "--scope", "users.read"];
-  const { stdout, stderr } = await runTool(process.execPath, args);
-  expect(stderr).toBe("");
-  const call = await start();
-  expect(await call(`Bearer ${stdout.trim()}`)).toMatchObject({ id: "u" });
+  const made = await readFile(key, "utf8");
+  expect((await stat(key)).mode & 0o077).toBe(0);
+  await mustRunTool(process.execPath, makeKeys);
+  expect(await readFile(key, "utf8")).toBe(made);
+
+  const sign = [commandLine, "token", "--key", key, "--issuer", issuer, "--scope", "users.read"];
+  const signed = await mustRunTool(process.execPath, sign);
+  const call = await start({ file: join(folder.path, "jwks.json") });
+  expect(await call(`Bearer ${signed.trim()}`)).toMatchObject({ id: "u" });
   expect(handled).toEqual([{ subject: "developer", scopes: new Set(["users.read"]) }]);
 
   const missing = await runTool(process.execPath, [commandLine, "token", "--key", "nowhere.json"]);
@@ -335,10 +339,10 @@ test("the command line signs tokens for development", async () => {
     stdout: "",
     stderr: expect.stringContaining("keys:dev"),
   });
-  await writeFile(key, JSON.stringify({ ...privateJwk, kid: 7 }));
+  await writeFile(key, made.replace('"kid"', '"kit"'));
   const wrong = await runTool(process.execPath, [commandLine, "token", "--key", key]);
   expect(wrong).toMatchObject({ code: 2, stdout: "" });
-  expect(wrong.stderr).not.toContain(privateJwk.d ?? "nothing");
+  expect(wrong.stderr).not.toContain(/"d": "([^"]+)"/.exec(made)?.[1] ?? "d");
 }, 60_000);
 
 /** What it answers once it does not fail any more. */

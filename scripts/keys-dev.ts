@@ -1,14 +1,15 @@
 /**
- * Makes the keys of a development issuer in `.dev`, which git ignores: `signing-key.json`, by which
- * `pnpm client token` signs, and `jwks.json`, by which services check. Leaves keys that are there.
+ * Makes the keys of a development issuer in `.dev`, which git ignores, or in the folder that is named:
+ * `signing-key.json`, by which `pnpm client token` signs, and `jwks.json`, by which services check. Leaves
+ * keys that are there.
  */
 import { existsSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { exportJWK, generateKeyPair } from "jose";
 import { root } from "./run.ts";
 
-const folder = join(root, ".dev");
+const folder = resolve(process.argv[2] ?? join(root, ".dev"));
 const signingKey = join(folder, "signing-key.json");
 const keySet = join(folder, "jwks.json");
 
