@@ -26,7 +26,10 @@ const types = {
     profile: "esm-only",
   },
   client: { entrypoints: [".", "package.json"], profile: "esm-only" },
-  "protoc-gen-contract": { entrypoints: ["validate-proto", "package.json"], profile: "esm-only" },
+  "protoc-gen-contract": {
+    entrypoints: ["contract-element", "policy", "validate-proto", "package.json"],
+    profile: "esm-only",
+  },
 } as const;
 
 const folder = await temporaryFolder();

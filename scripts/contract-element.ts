@@ -2,10 +2,10 @@
  * The elements of a contract: what they are called, where their files have them, and which of them
  * stands at a position.
  */
-import type { AnyDesc, DescFile, FileRegistry } from "@bufbuild/protobuf";
+import type { DescFile, FileRegistry } from "@bufbuild/protobuf";
+import { type Element, sourcePathOf } from "@org/protoc-gen-contract/contract-element";
 
-/** What a contract is made of. */
-export type Element = Exclude<AnyDesc, { kind: "file" }>;
+export { type Element, fullName } from "@org/protoc-gen-contract/contract-element";
 
 /** A place in a file of proto/, counted from 1. */
 export interface Position {
@@ -15,15 +15,10 @@ export interface Position {
   readonly column: number;
 }
 
-/** An element's full name: `org.user.v1.User.name`. */
-export function fullName(element: Element): string {
-  return "typeName" in element ? element.typeName : `${element.parent.typeName}.${element.name}`;
-}
-
 /** Where an element begins, or undefined where the file came without its source. */
 export function positionOf(element: Element): Position | undefined {
   const { file } = "file" in element ? element : element.parent;
-  const path = pathOf(element).join();
+  const path = sourcePathOf(element).join();
   const location = file.proto.sourceCodeInfo?.location.find((each) => each.path.join() === path);
   const [line, column] = location?.span ?? [];
   if (line === undefined || column === undefined) return undefined;
@@ -37,7 +32,7 @@ export function elementAt(
 ): Element | undefined {
   const file = registry.getFile(name);
   if (file === undefined) return undefined;
-  const elements = new Map(elementsOf(file).map((each) => [pathOf(each).join(), each]));
+  const elements = new Map(elementsOf(file).map((each) => [sourcePathOf(each).join(), each]));
   let found: { readonly element: Element; readonly span: Span } | undefined;
   for (const { path, span: numbers } of file.proto.sourceCodeInfo?.location ?? []) {
     const element = elements.get(path.join());
@@ -84,32 +79,4 @@ function elementsOf(file: DescFile): Element[] {
     elements.push(...element.nestedMessages, ...element.nestedEnums, ...element.nestedExtensions);
   }
   return elements;
-}
-
-/** Where an element is in its file: field numbers of descriptor.proto, each with an index. */
-function pathOf(element: Element): number[] {
-  switch (element.kind) {
-    case "service":
-      return [6, element.file.proto.service.indexOf(element.proto)];
-    case "rpc":
-      return [...pathOf(element.parent), 2, element.parent.proto.method.indexOf(element.proto)];
-    case "message":
-      return element.parent === undefined
-        ? [4, element.file.proto.messageType.indexOf(element.proto)]
-        : [...pathOf(element.parent), 3, element.parent.proto.nestedType.indexOf(element.proto)];
-    case "field":
-      return [...pathOf(element.parent), 2, element.parent.proto.field.indexOf(element.proto)];
-    case "oneof":
-      return [...pathOf(element.parent), 8, element.parent.proto.oneofDecl.indexOf(element.proto)];
-    case "extension":
-      return element.parent === undefined
-        ? [7, element.file.proto.extension.indexOf(element.proto)]
-        : [...pathOf(element.parent), 6, element.parent.proto.extension.indexOf(element.proto)];
-    case "enum":
-      return element.parent === undefined
-        ? [5, element.file.proto.enumType.indexOf(element.proto)]
-        : [...pathOf(element.parent), 4, element.parent.proto.enumType.indexOf(element.proto)];
-    case "enum_value":
-      return [...pathOf(element.parent), 2, element.parent.proto.value.indexOf(element.proto)];
-  }
 }

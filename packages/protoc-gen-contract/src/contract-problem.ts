@@ -1,4 +1,4 @@
-import type { AnyDesc } from "@bufbuild/protobuf";
+import { type Element, fullName } from "./contract-element.ts";
 
 /** Something in the contract that cannot be generated: where it is, and what is wrong with it. */
 export interface ContractProblem {
@@ -13,11 +13,7 @@ export interface ContractProblem {
 }
 
 /** Gathers problems, so that one run names all of them. */
-export type Report = (
-  element: Exclude<AnyDesc, { kind: "file" }>,
-  rule: string,
-  problem: string,
-) => void;
+export type Report = (element: Element, rule: string, problem: string) => void;
 
 /** Makes what adds to a list of problems. */
 export function reportTo(problems: ContractProblem[]): Report {
@@ -30,8 +26,4 @@ export function reportTo(problems: ContractProblem[]): Report {
 /** One problem as a line that names the file, the element and the rule. */
 export function describeProblem({ file, element, rule, problem }: ContractProblem): string {
   return `${file}: ${element}: ${rule}: ${problem}`;
-}
-
-function fullName(element: Exclude<AnyDesc, { kind: "file" }>): string {
-  return "typeName" in element ? element.typeName : `${element.parent.typeName}.${element.name}`;
 }
