@@ -126,8 +126,13 @@ export class CallContext<Reason extends string = string> {
    * Undefined where neither sets a deadline.
    */
   get deadline(): Date | undefined {
-    const deadline = this.policyDeadline ?? this.#call.getDeadline();
-    return deadline === Infinity ? undefined : new Date(deadline);
+    const { endsAt } = this;
+    return endsAt === Infinity ? undefined : new Date(endsAt);
+  }
+
+  /** @internal The same in milliseconds since 1970; Infinity where there is none. */
+  get endsAt(): number {
+    return this.policyDeadline ?? Number(this.#call.getDeadline());
   }
 
   /** What the client sent along. */
@@ -193,8 +198,7 @@ export class CallContext<Reason extends string = string> {
   /** @internal The call is over on the wire. grpc-js says no more than that, so the reason is worked out. */
   over(): void {
     if (this.#end !== undefined) return;
-    const deadline = this.policyDeadline ?? Number(this.#call.getDeadline());
-    const late = deadline <= Date.now() + deadlineJitterMs;
+    const late = this.endsAt <= Date.now() + deadlineJitterMs;
     this.abort(
       late
         ? new RpcError(Code.DEADLINE_EXCEEDED, "the deadline passed")

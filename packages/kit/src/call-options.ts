@@ -8,6 +8,11 @@ export interface CallOptions {
   readonly timeoutMs?: number;
   /** Cancels the call when it is aborted. */
   readonly signal?: AbortSignal;
+  /**
+   * Whether the call goes on when the call ends whose handler makes it. By default it does not: it has no
+   * more time than that one has left, and is cancelled with it.
+   */
+  readonly detached?: boolean;
   /** What to send along; nothing by default. */
   readonly metadata?: Metadata;
   /** Gets the metadata that come before the first message. */

@@ -1,6 +1,7 @@
 import { type Channel, Metadata, type StatusObject } from "@grpc/grpc-js";
 import { Code } from "./code.ts";
 import type { CallOptions } from "./call-options.ts";
+import { currentCall } from "./call-scope.ts";
 import { MessageQueue } from "./message-queue.ts";
 import { sendable } from "./metadata.ts";
 import { RpcError } from "./rpc-error.ts";
@@ -135,12 +136,19 @@ export class ClientCall {
   }
 
   #start(onMessage: (message: unknown) => void, onStatus: (status: StatusObject) => void): void {
-    const { metadata, signal, onHeader, onTrailer } = this.#options;
-    const call = this.#open();
+    const { metadata, signal, detached, onHeader, onTrailer } = this.#options;
+    const parent = detached === true ? undefined : currentCall();
+    const call = this.#open(parent?.endsAt);
     this.#call = call;
     const abort = (): void => {
       this.#fail(
         new RpcError(Code.CANCELLED, "the caller cancelled the call", { cause: signal?.reason }),
+      );
+    };
+    const abortWithParent = (): void => {
+      const cause: unknown = parent?.signal.reason;
+      this.#fail(
+        new RpcError(Code.CANCELLED, "the call that this one is for has ended", { cause }),
       );
     };
     call.start(metadata === undefined ? noMetadata : sendable(metadata), {
@@ -159,6 +167,7 @@ export class ClientCall {
       },
       onReceiveStatus: (status) => {
         signal?.removeEventListener("abort", abort);
+        parent?.signal.removeEventListener("abort", abortWithParent);
         this.#tell(onTrailer, status.metadata);
         this.#finish();
         onStatus(endedByServer(status) ? { ...status, code: Code.OK } : status);
@@ -166,15 +175,17 @@ export class ClientCall {
     });
     if (signal?.aborted === true) abort();
     else signal?.addEventListener("abort", abort, { once: true });
+    if (parent?.signal.aborted === true) abortWithParent();
+    else parent?.signal.addEventListener("abort", abortWithParent, { once: true });
   }
 
   /** Throws where the channel is closed, or where the deadline is no time. */
-  #open(): ReturnType<Channel["createCall"]> {
+  #open(latest = Infinity): ReturnType<Channel["createCall"]> {
     const { channel, path, timeoutMs, maxTimeoutMs } = this.#caller;
     const { deadline, timeoutMs: wait = timeoutMs } = this.#options;
     const left = deadline === undefined ? wait : deadline.getTime() - Date.now();
     if (Number.isNaN(left)) throw new RangeError("the deadline is not a time");
-    const allowed = Math.min(left, maxTimeoutMs);
+    const allowed = Math.min(left, maxTimeoutMs, latest - Date.now());
     try {
       const until = allowed > longestTimeoutMs ? Infinity : Date.now() + allowed;
       return channel.createCall(path, until, undefined, null, undefined);

@@ -6,6 +6,7 @@ import {
 } from "@grpc/grpc-js";
 import { authorized } from "./authorized-call.ts";
 import type { CallOptions } from "./call-options.ts";
+import { readCallScopes } from "./call-scope.ts";
 import { ClientCall, type Inputs, type MethodCaller } from "./client-call.ts";
 import {
   encoderOf,
@@ -151,6 +152,7 @@ export function createClient<D extends ServiceDefinition>(
 ): Client<D> {
   const { policy: common, fullName } = definition;
   neverLog(common?.redactedNames ?? []);
+  readCallScopes();
   if (common?.retry !== undefined && servicesOf.get(channel)?.has(fullName) === false) {
     throw new TypeError(
       `the channel was not opened for ${fullName}, whose calls would not be retried: name its definition in the \`services\` of createChannel`,

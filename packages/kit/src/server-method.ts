@@ -8,6 +8,7 @@ import type {
 } from "@grpc/grpc-js";
 import type { Admit } from "./authentication.ts";
 import { type CalledMethod, CallContext, type SurfaceCall } from "./call-context.ts";
+import { inScopeOf } from "./call-scope.ts";
 import { Code } from "./code.ts";
 import { setDeadline } from "./deadline-queue.ts";
 import type { MethodKind } from "./definition.ts";
@@ -68,13 +69,14 @@ export const serverMethods: Readonly<
 
   serverStream: (runtime) => (call: WritableCall) => {
     const context = beginStream(runtime, call);
-    void answerStream(runtime, context, call, call.request, runtime.check);
+    const { request } = call;
+    void inScopeOf(context, () => answerStream(runtime, context, call, request, runtime.check));
   },
 
   bidi: (runtime) => (call: DuplexCall) => {
     const context = beginStream(runtime, call);
     const requests = readRequests(call, context, streamCheckOf(runtime, "refuse"));
-    void answerStream(runtime, context, call, requests, undefined);
+    void inScopeOf(context, () => answerStream(runtime, context, call, requests, undefined));
   },
 };
 
@@ -123,12 +125,13 @@ function answerOnce(
   let response: unknown;
   try {
     const admitted = runtime.admit?.(context);
+    const answer = (): unknown => inScopeOf(context, () => handle(runtime, context, input, check));
     response =
       admitted === undefined
-        ? handle(runtime, context, input, check)
+        ? answer()
         : admitted.then(() => {
             if (context.aborted !== undefined) throw context.aborted;
-            return handle(runtime, context, input, check);
+            return answer();
           });
   } catch (error) {
     fail(runtime, context, respond, error);

@@ -5,9 +5,9 @@ import { OrderError } from "./order-error.ts";
 /** What a checkout has to know of users and products. */
 export interface Catalog {
   /** Whether there is such a user. */
-  hasUser(userId: string, signal: AbortSignal): Promise<boolean>;
+  hasUser(userId: string): Promise<boolean>;
   /** The price of one unit of a product; undefined where there is no such product. */
-  priceOf(productId: string, signal: AbortSignal): Promise<Money | undefined>;
+  priceOf(productId: string): Promise<Money | undefined>;
 }
 
 /** One product of an order. */
@@ -42,13 +42,13 @@ export class Checkout {
    * Throws an {@link OrderError} where the user or a product does not exist, or where the prices have
    * several currencies.
    */
-  async place(order: NewOrder, signal: AbortSignal): Promise<Order> {
+  async place(order: NewOrder): Promise<Order> {
     const { userId, lines } = order;
     const [userExists, ...terms] = await Promise.all([
-      this.#catalog.hasUser(userId, signal),
+      this.#catalog.hasUser(userId),
       ...lines.map(async ({ productId, quantity }) => ({
         productId,
-        price: await this.#catalog.priceOf(productId, signal),
+        price: await this.#catalog.priceOf(productId),
         quantity,
       })),
     ]);

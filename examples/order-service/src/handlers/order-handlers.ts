@@ -8,8 +8,8 @@ export function orderHandlers(checkout: Checkout): Service {
   return implement(
     OrderServiceDefinition,
     {
-      async placeOrder(request, call) {
-        const { id, total } = await checkout.place(request, call.signal);
+      async placeOrder(request) {
+        const { id, total } = await checkout.place(request);
         return { orderId: id, total: { ...total } };
       },
     },

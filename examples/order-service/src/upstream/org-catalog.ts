@@ -6,9 +6,9 @@ import type { Catalog } from "../domain/checkout.ts";
 /** Users and products, asked of the organisation's services. */
 export function orgCatalog({ products, users }: Services): Catalog {
   return {
-    async hasUser(userId, signal) {
+    async hasUser(userId) {
       try {
-        await users.getUser({ userId }, { signal });
+        await users.getUser({ userId });
         return true;
       } catch (error) {
         if (!isErrorOf(UserServiceDefinition, "getUser", error)) throw ours(error);
@@ -19,9 +19,9 @@ export function orgCatalog({ products, users }: Services): Catalog {
       }
     },
 
-    async priceOf(productId, signal) {
+    async priceOf(productId) {
       try {
-        const { unitPrice } = await products.getProduct({ productId }, { signal });
+        const { unitPrice } = await products.getProduct({ productId });
         if (unitPrice === undefined) throw new Error(`product ${productId} has no price`);
         return unitPrice;
       } catch (error) {
