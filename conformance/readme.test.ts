@@ -159,6 +159,7 @@ test("add a method", async () => {
 
   await apply(handler);
   await succeed("pnpm typecheck");
+  await succeed("pnpm lint");
   await using service = await startService({
     name: "product-service",
     dataDir: "memory://",

@@ -40,7 +40,9 @@ export interface ContractImages {
  * 1. with `GITHUB_BASE_REF` set, as a pull request's checks have it: where this branch left that
  *    branch, so that what others merged there since is not held against this change;
  * 2. else the last tag `contracts-v*`: what was released;
- * 3. else the commit before.
+ * 3. else, with `CONTRACT_BASE` set to a commit that is here, that one: where a push began;
+ * 4. else, where this clone is ahead of `origin/HEAD`, where it left it: all that is not pushed yet;
+ * 5. else the commit before.
  *
  * "Before" and "last" count from the change at hand. While the contract has uncommitted changes,
  * these are the change, and HEAD comes before it. Otherwise HEAD is the change, and comparing it
@@ -96,16 +98,35 @@ async function lastReleaseOrCommit(env: NodeJS.ProcessEnv): Promise<ContractBase
     if (env["GITHUB_ACTIONS"] !== "true") return { commit: undefined, reason };
     throw new Error(`No base for the contract, because ${reason}. Set \`fetch-depth: 0\`.`);
   }
+  if (tag !== undefined) {
+    return {
+      commit,
+      description: `${short(commit)}, the last release before this change (tag ${tag})`,
+    };
+  }
+  const earlier = await whereChangeBegan(env);
+  if (earlier !== undefined) return earlier;
   const why = uncommitted
     ? "the contract has uncommitted changes"
     : "the contract has no uncommitted changes";
-  return {
-    commit,
-    description:
-      tag === undefined
-        ? `${short(commit)}, the previous commit (${before}: ${why})`
-        : `${short(commit)}, the last release before this change (tag ${tag})`,
-  };
+  return { commit, description: `${short(commit)}, the previous commit (${before}: ${why})` };
+}
+
+/** The commit before a change of several commits; undefined where nothing tells that there are several. */
+async function whereChangeBegan(env: NodeJS.ProcessEnv): Promise<ContractBase | undefined> {
+  const head = await git("rev-parse", "--verify", "--quiet", "HEAD");
+  const given = env["CONTRACT_BASE"] ?? "";
+  // A push that begins a branch names no commit, and one that was forced may name one that is gone.
+  if (given !== "" && (await resolves(given))) {
+    const commit = await git("rev-parse", "--verify", "--quiet", `${given}^{commit}`);
+    if (commit !== undefined && commit !== head) {
+      return { commit, description: `${short(commit)}, where this push began (CONTRACT_BASE)` };
+    }
+  }
+  const commit = await git("merge-base", "HEAD", "origin/HEAD");
+  return commit === undefined || commit === head
+    ? undefined
+    : { commit, description: `${short(commit)}, where this clone left origin/HEAD` };
 }
 
 /**

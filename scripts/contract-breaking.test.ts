@@ -262,6 +262,32 @@ describe("the base is", () => {
     expect(after.code).toBe(0);
   });
 
+  test("where a change of several commits began, as far as that can be told", async () => {
+    const began = await hash("HEAD");
+    await edit(users, "int32 age = 4", "int64 age = 4");
+    await commit("Break the contract");
+    await edit("package.json", '"private": true', '"private": false');
+    await commit("Leave the contract alone");
+
+    const pushed = await contractBreaking({ CONTRACT_BASE: began });
+    expect(pushed.output).toContain(`compared with ${began}, where this push began`);
+    expect(pushed.code).toBe(1);
+    // As GitHub has it for the first push of a branch.
+    const first = await contractBreaking({ CONTRACT_BASE: "0".repeat(40) });
+    expect(first.output).toContain("the previous commit");
+
+    await git("update-ref", "refs/remotes/origin/main", began);
+    await git("symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/main");
+    const ahead = await contractBreaking();
+    expect(ahead.output).toContain(`compared with ${began}, where this clone left origin/HEAD`);
+    expect(ahead.code).toBe(1);
+
+    await git("update-ref", "refs/remotes/origin/main", "HEAD");
+    const level = await contractBreaking();
+    expect(level.output).toContain("the previous commit");
+    expect(level.code).toBe(0);
+  });
+
   test("HEAD, when the change is not committed", async () => {
     await edit(users, "int32 age = 4", "int64 age = 4");
     const { code, output } = await contractBreaking();

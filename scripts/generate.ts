@@ -109,4 +109,19 @@ function inputsHash(): string {
   return hash.digest("hex");
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) await generate();
+/** Generates, or says what is wrong with the contract and ends the process. */
+export async function generateOrExit(): Promise<void> {
+  try {
+    await generate();
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    // What Buf says of the other plugins, which it ends together with the one that failed.
+    const lines = message
+      .split("\n")
+      .filter((line) => !/context canceled|signal: killed/.test(line));
+    console.error(lines.join("\n"));
+    process.exit(1);
+  }
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) await generateOrExit();

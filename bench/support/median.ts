@@ -1,17 +1,17 @@
-/** The value in the middle. */
+/** The value in the middle, or the mean of the two that are. */
 export function medianOf(values: readonly number[]): number {
-  return quantileOf(values, 0.5);
-}
-
-/** The quartiles: between them is half of the values. */
-export function spreadOf(values: readonly number[]): [number, number] {
-  return [quantileOf(values, 0.25), quantileOf(values, 0.75)];
-}
-
-function quantileOf(values: readonly number[], share: number): number {
   const sorted = values.toSorted((a, b) => a - b);
-  const position = (sorted.length - 1) * share;
-  const below = sorted[Math.floor(position)] ?? Number.NaN;
-  const above = sorted[Math.ceil(position)] ?? Number.NaN;
-  return below + (above - below) * (position % 1);
+  const upper = sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+  const lower = sorted[Math.ceil(sorted.length / 2) - 1] ?? Number.NaN;
+  return (lower + upper) / 2;
+}
+
+/**
+ * Between which two values the median of what they are a sample of is, with 95 % confidence: by their ranks,
+ * whatever their distribution (the sign test's interval, in its normal approximation).
+ */
+export function medianInterval(values: readonly number[]): [number, number] {
+  const sorted = values.toSorted((a, b) => a - b);
+  const below = Math.max(0, Math.floor((values.length - 1.96 * Math.sqrt(values.length)) / 2));
+  return [sorted[below] ?? Number.NaN, sorted[values.length - 1 - below] ?? Number.NaN];
 }

@@ -2,7 +2,7 @@ import { Metadata } from "@grpc/grpc-js";
 import type { CallOptions } from "./call-options.ts";
 import { Code } from "./code.ts";
 import { RpcError } from "./rpc-error.ts";
-import { type Authorization, authorizationBy, type Token } from "./token.ts";
+import { type Authorization, authorizationBy, type Token, TokenError } from "./token.ts";
 
 type Method = (input: never, options?: CallOptions) => unknown;
 
@@ -24,7 +24,8 @@ export function authorized(method: Method, answersWithStream: boolean, token: To
     const header = attempt(authorization);
     if (typeof header === "string") return call(header);
     const begun = header.then(call, (cause: unknown) => {
-      throw new RpcError(Code.UNAUTHENTICATED, "there is no token to call with", { cause });
+      const text = cause instanceof TokenError ? cause.message : "there is no token to call with";
+      throw new RpcError(Code.UNAUTHENTICATED, text, { cause });
     });
     return answersWithStream ? new DelayedAnswers(begun) : begun;
   };

@@ -12,7 +12,7 @@ export type Authorization = () => string | Promise<string>;
 /** How often it is looked at the most whether a file has changed, in milliseconds. */
 const fileIntervalMs = 1_000;
 
-/** Makes what gives the header for a token. */
+/** Makes what gives the header for a token. Throws a {@link TokenError} for a text that is none. */
 export function authorizationBy(token: Token): Authorization {
   if (typeof token === "string") {
     const header = bearer(token);
@@ -25,8 +25,22 @@ export function authorizationBy(token: Token): Authorization {
   };
 }
 
+/** There is no token, or none that can be sent. Its message does not show it. */
+export class TokenError extends Error {
+  static {
+    TokenError.prototype.name = "TokenError";
+  }
+}
+
+/** What RFC 6750 calls b64token: nothing else can be in a header. */
+const sendable = /^[A-Za-z0-9._~+/-]+=*$/;
+
 function bearer(token: string): string {
-  return `Bearer ${token.trim()}`;
+  const trimmed = token.trim();
+  if (!sendable.test(trimmed)) {
+    throw new TokenError("the token is empty, or has characters that no token has");
+  }
+  return `Bearer ${trimmed}`;
 }
 
 /** Reads a file when it is first asked for, and again in the background when it may have changed. */
@@ -35,12 +49,17 @@ function fileReader(file: string): () => string | Promise<string> {
   let modifiedAt = Number.NaN;
   let lookedAt = -Infinity;
   const read = async (): Promise<string> => {
-    const { mtimeMs } = await stat(file);
-    if (text === undefined || mtimeMs !== modifiedAt) {
-      text = await readFile(file, "utf8");
-      modifiedAt = mtimeMs;
+    try {
+      const { mtimeMs } = await stat(file);
+      if (text === undefined || mtimeMs !== modifiedAt) {
+        text = await readFile(file, "utf8");
+        modifiedAt = mtimeMs;
+      }
+      return text;
+    } catch (cause) {
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      throw new TokenError(`the file with the token cannot be read: ${reason}`, { cause });
     }
-    return text;
   };
   return () => {
     if (text === undefined) return read();

@@ -70,6 +70,20 @@ describe.each(methods)("%s", (method) => {
   });
 });
 
+test("a text that is no token is refused without being shown", async () => {
+  await using echo = await startAuthorizationEcho();
+  for (const wrong of ["", "> banner\nsecret-token", "secret token", "secr\u00e9t"]) {
+    const { channel } = echo;
+    const make = () => createClient(EchoDefinition, { channel, token: wrong });
+    expect(make).toThrow(/^the token is empty, or has characters that no token has$/);
+    const client = createClient(EchoDefinition, { channel, token: () => wrong });
+    expect(await failureOf(callAny(client, "expand"))).toMatchObject({
+      code: Code.UNAUTHENTICATED,
+      text: "the token is empty, or has characters that no token has",
+    });
+  }
+});
+
 test("a function is asked for each call", async () => {
   await using echo = await startAuthorizationEcho();
   let count = 0;
@@ -85,7 +99,10 @@ test("a file is read again when it changes, and used while it is gone", async ()
     const file = join(folder, "token");
     await using echo = await startAuthorizationEcho();
     const client = createClient(EchoDefinition, { channel: echo.channel, token: { file } });
-    expect(await failureOf(callAny(client, "echo"))).toMatchObject({ code: Code.UNAUTHENTICATED });
+    expect(await failureOf(callAny(client, "echo"))).toMatchObject({
+      code: Code.UNAUTHENTICATED,
+      text: expect.stringContaining(file),
+    });
     await writeFile(file, "t-1\n");
     expect(await callAny(client, "echo")).toEqual(["Bearer t-1"]);
     await rm(file);

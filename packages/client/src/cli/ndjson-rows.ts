@@ -1,3 +1,4 @@
+import { jsonProblem } from "./parse-json.ts";
 import { type BadRow, badRow, maxRowLength, NumberText, type Row } from "./row.ts";
 
 /** A line of a text, and its number counted from 1. */
@@ -44,11 +45,7 @@ function toRow({ number: line, text }: Line, known: readonly string[]): Row | Ba
   try {
     json = JSON.parse(text, keepNumbers);
   } catch (error) {
-    return badRow(
-      line,
-      "row",
-      `is not JSON: ${error instanceof Error ? inLine(error.message) : ""}`,
-    );
+    return badRow(line, "row", `is not JSON: ${inLine(jsonProblem(error))}`);
   }
   if (typeof json !== "object" || json === null || Array.isArray(json)) {
     return badRow(line, "row", "must be a JSON object");

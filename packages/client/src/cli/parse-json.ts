@@ -8,9 +8,19 @@ export function parseJson(text: string, what: string): JsonValue {
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what JSON.parse gives is JSON
     return JSON.parse(text, keepLargeIntegers) as JsonValue;
   } catch (error) {
-    const reason = error instanceof Error ? error.message : "";
-    throw new UsageError(`${what} is not JSON: ${reason}`, { cause: error });
+    throw new UsageError(`${what} is not JSON: ${jsonProblem(error)}`);
   }
+}
+
+/**
+ * What JSON.parse finds wrong, without what it quotes of the text around it: values of any field, also of
+ * those that must not be shown.
+ */
+export function jsonProblem(error: unknown): string {
+  const message = error instanceof Error ? error.message : "";
+  const [, what = message] =
+    /^(.*?), (?:\.\.\.)?".*"(?:\.\.\.)? is not valid JSON$/s.exec(message) ?? [];
+  return what.endsWith("is not valid JSON") ? "it is cut short, or no JSON at all" : what;
 }
 
 /** In JSON, protobuf takes 64-bit integers as text, too. */

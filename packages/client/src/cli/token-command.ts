@@ -18,7 +18,8 @@ interface TokenOptions {
 
 const notes = `
 A token for development, signed by a key that \`pnpm keys:dev\` makes in the repository. Services believe it
-that are started with that issuer, that audience and AUTH_JWKS_FILE=.dev/jwks.json.`;
+that are started with that issuer, that audience and AUTH_JWKS_FILE=.dev/jwks.json. Where pnpm runs this
+and the token goes into a file, \`pnpm --silent\` keeps pnpm's own words out of it.`;
 
 /** A private key as a JSON Web Key. */
 const keySchema = z.looseObject({
@@ -47,7 +48,7 @@ export function addTokenCommand(program: Command, open: () => Session): void {
         ? session.output.value({ token: signed })
         : session.output.line(signed));
     });
-  addExamples(token, "$ token --scope products.read --scope users.read > token");
+  addExamples(token, "$ token --scope products.read --scope users.read");
 }
 
 async function sign(options: TokenOptions): Promise<string> {
