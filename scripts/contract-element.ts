@@ -3,7 +3,12 @@
  * stands at a position.
  */
 import type { DescFile, FileRegistry } from "@bufbuild/protobuf";
-import { type Element, sourcePathOf } from "@org/protoc-gen-contract/contract-element";
+import {
+  type Element,
+  fileOf,
+  sourceLocationOf,
+  sourcePathOf,
+} from "@org/protoc-gen-contract/contract-element";
 
 export { type Element, fullName } from "@org/protoc-gen-contract/contract-element";
 
@@ -17,12 +22,10 @@ export interface Position {
 
 /** Where an element begins, or undefined where the file came without its source. */
 export function positionOf(element: Element): Position | undefined {
-  const { file } = "file" in element ? element : element.parent;
-  const path = sourcePathOf(element).join();
-  const location = file.proto.sourceCodeInfo?.location.find((each) => each.path.join() === path);
+  const location = sourceLocationOf(element);
   const [line, column] = location?.span ?? [];
   if (line === undefined || column === undefined) return undefined;
-  return { file: file.proto.name, line: line + 1, column: column + 1 };
+  return { file: fileOf(element).proto.name, line: line + 1, column: column + 1 };
 }
 
 /** The innermost element around a position, or undefined where there is none but the file. */

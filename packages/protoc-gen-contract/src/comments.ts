@@ -6,7 +6,7 @@ import type {
   DescMethod,
   DescService,
 } from "@bufbuild/protobuf";
-import { sourcePathOf } from "./contract-element.ts";
+import { sourceLocationOf } from "./contract-element.ts";
 
 /** What comments are read of. */
 export type Commented =
@@ -19,8 +19,6 @@ export type Commented =
 
 /** The comment above an element, without the blank that follows each `//`; empty where there is none. */
 export function commentOf(element: Commented): string {
-  const path = sourcePathOf(element).join();
-  const { file } = "file" in element ? element : element.parent;
-  const location = file.proto.sourceCodeInfo?.location.find((each) => each.path.join() === path);
+  const location = sourceLocationOf(element);
   return (location?.leadingComments ?? "").replaceAll(/^ /gm, "").trim();
 }

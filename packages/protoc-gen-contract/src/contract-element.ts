@@ -1,7 +1,20 @@
-import type { AnyDesc } from "@bufbuild/protobuf";
+import type { AnyDesc, DescFile } from "@bufbuild/protobuf";
+
+type SourceLocation = NonNullable<DescFile["proto"]["sourceCodeInfo"]>["location"][number];
 
 /** What a contract is made of. */
 export type Element = Exclude<AnyDesc, { kind: "file" }>;
+
+/** The file that an element is in. */
+export function fileOf(element: Element): DescFile {
+  return ("file" in element ? element : element.parent).file;
+}
+
+/** What a file's source information has of an element; undefined where the file came without its source. */
+export function sourceLocationOf(element: Element): SourceLocation | undefined {
+  const path = sourcePathOf(element).join();
+  return fileOf(element).proto.sourceCodeInfo?.location.find((each) => each.path.join() === path);
+}
 
 /** An element's full name: `org.user.v1.User.name`. */
 export function fullName(element: Element): string {
