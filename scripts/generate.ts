@@ -7,7 +7,6 @@ import { existsSync, globSync, readFileSync } from "node:fs";
 import { copyFile, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { printValidateProto } from "@org/protoc-gen-contract/validate-proto";
 import { mustRun, root } from "./run.ts";
 
 const contractsGen = "packages/contracts/src/gen";
@@ -25,6 +24,8 @@ export async function generate(): Promise<boolean> {
     return false;
   }
 
+  // Here, because it loads protovalidate, and mostly there is nothing to do.
+  const { printValidateProto } = await import("@org/protoc-gen-contract/validate-proto");
   const scratch = join(root, "node_modules/.cache/generate");
   await mkdir(scratch, { recursive: true });
   await mkdir(join(root, validateProto, ".."), { recursive: true });
