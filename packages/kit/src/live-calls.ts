@@ -1,3 +1,4 @@
+import type { SurfaceCall } from "./call-context.ts";
 import type { RpcError } from "./rpc-error.ts";
 
 /** A stream that can be ended from outside its handler. */
@@ -31,12 +32,12 @@ export class LiveCalls {
     if (this.#parts === 0) this.#idle?.resolve();
   }
 
-  addStream(stream: LiveStream): void {
+  /** A call's stream can be ended, until it is closed. */
+  addStream(stream: LiveStream, call: SurfaceCall): void {
     this.#streams.add(stream);
-  }
-
-  removeStream(stream: LiveStream): void {
-    this.#streams.delete(stream);
+    call.once("cancelled", () => {
+      this.#streams.delete(stream);
+    });
   }
 
   /** Ends all open streams with a status. */

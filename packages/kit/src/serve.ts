@@ -1,10 +1,8 @@
 import { type ChannelOptions, Server, ServerCredentials } from "@grpc/grpc-js";
 import { HealthImplementation } from "grpc-health-check";
-import { admitByScopes, type Authenticate } from "./authentication.ts";
-import { coalesceStreams, sized } from "./coalescing-call.ts";
+import type { Authenticate } from "./authentication.ts";
+import { coalesceStreams } from "./coalescing-call.ts";
 import { confirmEnd } from "./confirm-end.ts";
-import { encoderOf, kindOf, pathOf } from "./definition.ts";
-import { createErrorBoundary } from "./error-boundary.ts";
 import { descriptorSet as protocolDescriptorSet } from "./gen/descriptor.ts";
 import type { Service } from "./implement.ts";
 import { defaultMaxMessageBytes } from "./limits.ts";
@@ -12,14 +10,11 @@ import { Listener } from "./listener.ts";
 import { LiveCalls } from "./live-calls.ts";
 import { createLogger, type Logger } from "./logger.ts";
 import { reflectionService } from "./reflection.ts";
-import { serverMethods, type UntypedHandler } from "./server-method.ts";
+import { registerService, requirePolicies } from "./register-service.ts";
 import { drain } from "./shutdown.ts";
 
 /** How long a shutdown waits for calls where nothing else is set, in milliseconds. */
 export const defaultGraceMs = 10_000;
-
-/** How long callers are told to wait after an UNAVAILABLE where the contract has no retry policy. */
-const defaultRetryAfterMs = 1_000;
 
 /** What a server is made of. */
 export interface ServeOptions {
@@ -119,12 +114,12 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   const common = { server, live, logger, authenticate, development };
   for (const service of services) {
     if (authenticate !== undefined) requirePolicies(service);
-    register(service, common);
+    registerService(service, common);
   }
   if (descriptorSets !== undefined) {
     const listed = [...names, "grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection"];
     const reflection = reflectionService([...descriptorSets, protocolDescriptorSet], listed);
-    register(reflection, common);
+    registerService(reflection, common);
   }
   const health = new HealthImplementation();
   health.addToServer(server);
@@ -171,76 +166,6 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     closed: closed.promise,
     close,
   };
-}
-
-/**
- * Who authenticates callers does not expect that anyone may call: ts-proto's definitions, which have no
- * policies, are easily taken for those that have.
- */
-function requirePolicies({ definition: { fullName, methods } }: Service): void {
-  for (const method of Object.values(methods)) {
-    if (method.policy !== undefined) continue;
-    throw new TypeError(
-      `${pathOf(fullName, method)} has no policy that says who may call it: the server authenticates its callers, and needs the definition that protoc-gen-contract generates`,
-    );
-  }
-}
-
-/** What the methods of all services of a server share. */
-interface Common {
-  readonly server: Server;
-  readonly live: LiveCalls;
-  readonly logger: Logger;
-  readonly authenticate: Authenticate | undefined;
-  readonly development: boolean;
-}
-
-/** Registers a service's methods under its own name and its aliases, composed once for all of them. */
-function register(
-  service: Service,
-  { server, live, logger, authenticate, development }: Common,
-): void {
-  const { definition, handlers, aliases, toRpcError } = service;
-  const { fullName } = definition;
-  const retryAfterMs = definition.policy?.retry?.maxBackoffMs ?? defaultRetryAfterMs;
-  const boundary = createErrorBoundary({ toRpcError, logger, development, retryAfterMs });
-  for (const [key, method] of Object.entries(definition.methods)) {
-    const handler = handlers[key];
-    if (!isHandler(handler)) throw new TypeError(`${fullName} has no handler ${key}`);
-    const kind = kindOf(method);
-    const path = pathOf(fullName, method);
-    const { policy, check } = method;
-    const answer = serverMethods[kind]({
-      service: fullName,
-      path,
-      policy,
-      live,
-      boundary,
-      admit: admitByScopes(policy, fullName, authenticate),
-      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- It gets what `decode` of the same message gives.
-      check: check && ((request) => check(request as never)),
-      handler: handler.bind(handlers),
-    });
-    const encode = encoderOf(method.responseType);
-    const serialize = sized((message) => {
-      try {
-        return encode(message);
-      } catch (error) {
-        // grpc-js answers INTERNAL and tells nobody.
-        logger.error({ path, err: error }, "the handler's answer cannot be encoded");
-        throw error;
-      }
-    });
-    const deserialize = (bytes: Buffer): unknown => method.requestType.decode(bytes);
-    for (const name of [fullName, ...aliases]) {
-      const added = server.register(pathOf(name, method), answer, serialize, deserialize, kind);
-      if (!added) throw new Error(`${pathOf(name, method)} is answered by two services`);
-    }
-  }
-}
-
-function isHandler(value: unknown): value is UntypedHandler {
-  return typeof value === "function";
 }
 
 function closeOnSignal(close: () => Promise<void>, closed: Promise<void>, logger: Logger): void {

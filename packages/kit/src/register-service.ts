@@ -1,0 +1,83 @@
+import type { Server } from "@grpc/grpc-js";
+import { admitByScopes, type Authenticate } from "./authentication.ts";
+import { sized } from "./coalescing-call.ts";
+import { encoderOf, kindOf, pathOf } from "./definition.ts";
+import { createErrorBoundary } from "./error-boundary.ts";
+import type { Service } from "./implement.ts";
+import type { LiveCalls } from "./live-calls.ts";
+import type { Logger } from "./logger.ts";
+import type { UntypedHandler } from "./method-runtime.ts";
+import { serverMethods } from "./server-methods.ts";
+
+/** How long callers are told to wait after an UNAVAILABLE where the contract has no retry policy. */
+const defaultRetryAfterMs = 1_000;
+
+/**
+ * Who authenticates callers does not expect that anyone may call: ts-proto's definitions, which have no
+ * policies, are easily taken for those that have.
+ */
+export function requirePolicies({ definition: { fullName, methods } }: Service): void {
+  for (const method of Object.values(methods)) {
+    if (method.policy !== undefined) continue;
+    throw new TypeError(
+      `${pathOf(fullName, method)} has no policy that says who may call it: the server authenticates its callers, and needs the definition that protoc-gen-contract generates`,
+    );
+  }
+}
+
+/** What the methods of all services of a server share. */
+export interface ServerParts {
+  readonly server: Server;
+  readonly live: LiveCalls;
+  readonly logger: Logger;
+  readonly authenticate: Authenticate | undefined;
+  readonly development: boolean;
+}
+
+/** Registers a service's methods under its own name and its aliases, composed once for all of them. */
+export function registerService(
+  service: Service,
+  { server, live, logger, authenticate, development }: ServerParts,
+): void {
+  const { definition, handlers, aliases, toRpcError } = service;
+  const { fullName } = definition;
+  const retryAfterMs = definition.policy?.retry?.maxBackoffMs ?? defaultRetryAfterMs;
+  const boundary = createErrorBoundary({ toRpcError, logger, development, retryAfterMs });
+  for (const [key, method] of Object.entries(definition.methods)) {
+    const handler = handlers[key];
+    if (!isHandler(handler)) throw new TypeError(`${fullName} has no handler ${key}`);
+    const kind = kindOf(method);
+    const path = pathOf(fullName, method);
+    const { policy, check } = method;
+    const answer = serverMethods[kind]({
+      service: fullName,
+      path,
+      policy,
+      live,
+      boundary,
+      admit: admitByScopes(policy, fullName, authenticate),
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- It gets what `decode` of the same message gives.
+      check: check && ((request) => check(request as never)),
+      handler: handler.bind(handlers),
+    });
+    const encode = encoderOf(method.responseType);
+    const serialize = sized((message) => {
+      try {
+        return encode(message);
+      } catch (error) {
+        // grpc-js answers INTERNAL and tells nobody.
+        logger.error({ path, err: error }, "the handler's answer cannot be encoded");
+        throw error;
+      }
+    });
+    const deserialize = (bytes: Buffer): unknown => method.requestType.decode(bytes);
+    for (const name of [fullName, ...aliases]) {
+      const added = server.register(pathOf(name, method), answer, serialize, deserialize, kind);
+      if (!added) throw new Error(`${pathOf(name, method)} is answered by two services`);
+    }
+  }
+}
+
+function isHandler(value: unknown): value is UntypedHandler {
+  return typeof value === "function";
+}
