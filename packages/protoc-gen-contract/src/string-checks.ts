@@ -42,50 +42,42 @@ export function stringChecks(
   };
   const such =
     rules.example[0] === undefined ? "" : `, such as ${quoted(rules.example[0]).slice(1, -1)}`;
-  const characters = (n: bigint | undefined): string => count(n ?? 0n, "character");
-  const bytes = (n: bigint | undefined): string => count(n ?? 0n, "byte");
-  const { len, minLen, maxLen, lenBytes, minBytes, maxBytes } = {
-    len: rule("len"),
-    minLen: rule("minLen"),
-    maxLen: rule("maxLen"),
-    lenBytes: rule("lenBytes"),
-    minBytes: rule("minBytes"),
-    maxBytes: rule("maxBytes"),
-  };
+  const characters = (n: string): string => count(BigInt(n), "character");
+  const bytes = (n: string): string => count(BigInt(n), "byte");
   add(
     "len",
-    len,
-    () => `must be ${characters(len)}`,
+    rule("len"),
+    (n) => `must be ${characters(n)}`,
     (code, n, ts) => `${ts.use("lengthOf")}(${code}) !== ${n}`,
   );
   add(
     "min_len",
-    minLen,
-    () => (minLen === 1n ? `must not be empty` : `must be at least ${characters(minLen)}`),
-    (code, n, ts) => (minLen === 1n ? `${code} === ""` : `${ts.use("isShorter")}(${code}, ${n})`),
+    rule("minLen"),
+    (n) => (n === "1" ? `must not be empty` : `must be at least ${characters(n)}`),
+    (code, n, ts) => (n === "1" ? `${code} === ""` : `${ts.use("isShorter")}(${code}, ${n})`),
   );
   add(
     "max_len",
-    maxLen,
-    () => `must be at most ${characters(maxLen)}`,
+    rule("maxLen"),
+    (n) => `must be at most ${characters(n)}`,
     (code, n, ts) => `${ts.use("isLonger")}(${code}, ${n})`,
   );
   add(
     "len_bytes",
-    lenBytes,
-    () => `must be ${bytes(lenBytes)} in UTF-8`,
+    rule("lenBytes"),
+    (n) => `must be ${bytes(n)} in UTF-8`,
     (code, n, ts) => `${ts.use("bytesIn")}(${code}) !== ${n}`,
   );
   add(
     "min_bytes",
-    minBytes,
-    () => `must be at least ${bytes(minBytes)} in UTF-8`,
+    rule("minBytes"),
+    (n) => `must be at least ${bytes(n)} in UTF-8`,
     (code, n, ts) => `${ts.use("bytesIn")}(${code}) < ${n}`,
   );
   add(
     "max_bytes",
-    maxBytes,
-    () => `must be at most ${bytes(maxBytes)} in UTF-8`,
+    rule("maxBytes"),
+    (n) => `must be at most ${bytes(n)} in UTF-8`,
     (code, n, ts) => `${ts.use("bytesIn")}(${code}) > ${n}`,
   );
   const pattern = rule("pattern");
