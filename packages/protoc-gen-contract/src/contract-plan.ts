@@ -1,11 +1,11 @@
 import type { DescMessage } from "@bufbuild/protobuf";
 import {
-  isWrapper,
   type PlannedMessage,
   planMessage,
   type RuleSource,
   type ValueRules,
 } from "./field-rules.ts";
+import { isWrapper } from "./ruled-types.ts";
 
 /** What must hold for each message of a contract. */
 export interface ContractPlan {

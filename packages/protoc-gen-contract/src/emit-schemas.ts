@@ -9,7 +9,6 @@ import { Edition, FeatureSet_FieldPresence } from "@bufbuild/protobuf/wkt";
 import { keyOf, quoted } from "./code-text.ts";
 import type { ContractPlan } from "./contract-plan.ts";
 import { checkNameOf, rulesModuleOf } from "./emit-rules.ts";
-import { isWrapper } from "./field-rules.ts";
 import {
   isJsonType,
   type JsonType,
@@ -19,6 +18,7 @@ import {
   propertyNameOf,
   typeNameOf,
 } from "./names.ts";
+import { isWrapper } from "./ruled-types.ts";
 import { TsFile } from "./ts-file.ts";
 
 /** The module with the zod schemas of a file's messages. */

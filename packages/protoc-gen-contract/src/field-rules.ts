@@ -1,5 +1,5 @@
 import type { DescEnum, DescField, DescMessage, DescOneof } from "@bufbuild/protobuf";
-import { getOption, isFieldSet, ScalarType } from "@bufbuild/protobuf";
+import { getOption, isFieldSet } from "@bufbuild/protobuf";
 import { FeatureSet_FieldPresence as Presence } from "@bufbuild/protobuf/wkt";
 import {
   type FieldRules,
@@ -11,6 +11,7 @@ import {
 } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
 import type { Report } from "./contract-problem.ts";
 import type { Check } from "./check.ts";
+import { ruledMessages, ruledScalars } from "./ruled-types.ts";
 import { checksOf, type RuledType } from "./value-checks.ts";
 
 /** What must hold for one value: of a field, of a list's item, or of a map's key or value. */
@@ -60,45 +61,6 @@ export interface RuleSource {
 }
 
 const nothing: ValueRules = { checks: [], message: undefined, unlessZero: false };
-
-/** The wrappers of google/protobuf/wrappers.proto, whose rules are those of what they wrap. */
-const wrappers: Readonly<Record<string, RuledType>> = {
-  "google.protobuf.FloatValue": "float",
-  "google.protobuf.DoubleValue": "double",
-  "google.protobuf.Int32Value": "int32",
-  "google.protobuf.Int64Value": "int64",
-  "google.protobuf.UInt32Value": "uint32",
-  "google.protobuf.UInt64Value": "uint64",
-  "google.protobuf.BoolValue": "bool",
-  "google.protobuf.StringValue": "string",
-  "google.protobuf.BytesValue": "bytes",
-};
-
-const ruledMessages: Readonly<Record<string, RuledType>> = {
-  ...wrappers,
-  "google.protobuf.Any": "any",
-  "google.protobuf.Duration": "duration",
-  "google.protobuf.Timestamp": "timestamp",
-  "google.protobuf.FieldMask": "fieldMask",
-};
-
-const ruledScalars: Readonly<Record<ScalarType, RuledType>> = {
-  [ScalarType.FLOAT]: "float",
-  [ScalarType.DOUBLE]: "double",
-  [ScalarType.INT32]: "int32",
-  [ScalarType.INT64]: "int64",
-  [ScalarType.UINT32]: "uint32",
-  [ScalarType.UINT64]: "uint64",
-  [ScalarType.SINT32]: "sint32",
-  [ScalarType.SINT64]: "sint64",
-  [ScalarType.FIXED32]: "fixed32",
-  [ScalarType.FIXED64]: "fixed64",
-  [ScalarType.SFIXED32]: "sfixed32",
-  [ScalarType.SFIXED64]: "sfixed64",
-  [ScalarType.BOOL]: "bool",
-  [ScalarType.STRING]: "string",
-  [ScalarType.BYTES]: "bytes",
-};
 
 /** Reads the protovalidate rules of a message. What cannot be translated is reported. */
 export function planMessage(message: DescMessage, source: RuleSource): PlannedMessage {
@@ -247,11 +209,6 @@ function planMessageValue(
 ): ValueRules {
   const planned = planValue(field, rules, ruledMessages[message.typeName], source);
   return { ...planned, message };
-}
-
-/** Whether a message is one of google/protobuf/wrappers.proto. */
-export function isWrapper(message: DescMessage): boolean {
-  return Object.hasOwn(wrappers, message.typeName);
 }
 
 /** Of a validate.proto that is newer than the one this is written for. */
