@@ -319,7 +319,7 @@ test("services and the command line are told by their environment", async () => 
 
 test("the command line signs tokens for development, by a key that is made once", async () => {
   await using folder = await temporaryFolder();
-  const makeKeys = [join(root, "scripts/keys-dev.ts"), folder.path];
+  const makeKeys = [join(root, "scripts/certs-dev.ts"), folder.path];
   await mustRunTool(process.execPath, makeKeys);
   const key = join(folder.path, "signing-key.json");
   const made = await readFile(key, "utf8");
@@ -337,7 +337,7 @@ test("the command line signs tokens for development, by a key that is made once"
   expect(missing).toMatchObject({
     code: 2,
     stdout: "",
-    stderr: expect.stringContaining("keys:dev"),
+    stderr: expect.stringContaining("certs:dev"),
   });
   await writeFile(key, made.replace('"kid"', '"kit"'));
   const wrong = await runTool(process.execPath, [commandLine, "token", "--key", key]);

@@ -17,7 +17,7 @@ interface TokenOptions {
 }
 
 const notes = `
-A token for development, signed by a key that \`pnpm keys:dev\` makes in the repository. Services believe it
+A token for development, signed by a key that \`pnpm certs:dev\` makes in the repository. Services believe it
 that are started with that issuer, that audience and AUTH_JWKS_FILE=.dev/jwks.json. Where pnpm runs this
 and the token goes into a file, \`pnpm --silent\` keeps pnpm's own words out of it.`;
 
@@ -71,7 +71,7 @@ async function readKey(file: string): Promise<z.infer<typeof keySchema>> {
   try {
     text = await readFile(file, "utf8");
   } catch (cause) {
-    const hint = "`pnpm keys:dev` makes one in the repository's .dev folder";
+    const hint = "`pnpm certs:dev` makes one in the repository's .dev folder";
     throw new UsageError(`the key ${file} cannot be read: ${hint}, --key names another`, { cause });
   }
   try {
