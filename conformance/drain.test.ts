@@ -3,9 +3,10 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { expect, test } from "@jest/globals";
-import { ProductServiceDefinition } from "@org/contracts/product/v1";
+import { GetProductRequest, ProductServiceDefinition } from "@org/contracts/product/v1";
 import { CreateUserRequest, User, UserServiceDefinition } from "@org/contracts/user/v1";
 import { Code, createClient, RpcError } from "@org/kit/client";
+import { report } from "./support/figures.ts";
 import { openChannel } from "./support/open-channel.ts";
 import { idsIn, importRows, leftOpen, productRows, rowId } from "./support/product-rows.ts";
 import { connectRaw, frame } from "./support/raw-grpc.ts";
@@ -181,6 +182,52 @@ test.concurrent(
     const tooLong = delay(graceMs + 2_000, "still running", { ref: false });
     const endings = [users, products].map(({ ended }) => Promise.race([ended, tooLong]));
     expect(await Promise.all(endings)).toEqual([wellEnded, wellEnded]);
+  },
+  slow,
+);
+
+test.concurrent(
+  "SIGTERM in every state at once: the unary call is answered, the stream ends with UNAVAILABLE, all else is cut off",
+  async () => {
+    await using service = await startService({ name: "product-service", dataDir: "memory://" });
+    using channel = openChannel(service.target);
+    const products = createClient(ProductServiceDefinition, channel);
+    await importRows(products, productRows("One", 1));
+    const silent = connect(portOf(service), "127.0.0.1");
+    await once(silent, "connect");
+    await using raw = await connectRaw(service.target);
+    const path = "/org.product.v1.ProductService/GetProduct";
+    const body = frame(GetProductRequest.encode({ productId: rowId("One", 0) }).finish());
+    // Of the one the last byte comes after the signal, of the other it never does.
+    const unary = raw.open({ path, body: body.subarray(0, -1) });
+    const half = raw.open({ path, body: body.subarray(0, -1) });
+    const begun = Promise.withResolvers<void>();
+    const endless = failureOf(async () => {
+      for await (const _ of products.importProducts(leftOpen(productRows("New", 1)))) {
+        begun.resolve();
+      }
+    });
+    await begun.promise;
+    await raw.ping();
+
+    const start = performance.now();
+    service.kill("SIGTERM");
+    await service.logged("shutting down");
+    await connectionsAreRefused(service);
+    unary.stream.end(body.subarray(-1));
+    expect(await unary.answer).toMatchObject({ status: Code.OK });
+    const error = await endless;
+    expect(error).toMatchObject({ ...shuttingDown, retryAfterMs: 0 });
+    expect(await service.ended).toEqual(wellEnded);
+    const tookMs = performance.now() - start;
+    await expect(half.answer).rejects.toThrow("without an answer");
+    report({
+      what: "SIGTERM with a unary call, an endless stream, a silent socket and half a request in flight",
+      must: `exit 0 within the grace of ${graceMs} ms, the unary call OK, the stream UNAVAILABLE`,
+      measured: `exit 0 after ${tookMs.toFixed(0)} ms, OK, ${Code[error.code]}`,
+    });
+    expect(tookMs).toBeLessThan(graceMs + 1_000);
+    silent.destroy();
   },
   slow,
 );

@@ -40,10 +40,15 @@ async function start(): Promise<void> {
       throw error;
     });
 
-  // The tour's calls need a token then, which it takes from the environment as every client does.
-  const isTourRefused = isSet(environment, "AUTH_ISSUER") && !isSet(environment, "ACCESS_TOKEN");
-  if (isTourRefused) {
-    console.log("Callers are authenticated: without ACCESS_TOKEN, the tour is left out.");
+  // The tour's calls take what they need from the environment, as those of every client do.
+  const lacking = [
+    ...(isSet(environment, "AUTH_ISSUER") ? ["ACCESS_TOKEN"] : []),
+    ...(isSet(environment, "TLS_CERT_FILE") ? ["TLS_CA_FILE"] : []),
+  ].filter((name) => !isSet(environment, name));
+  if (lacking.length > 0) {
+    console.log(
+      `Without ${lacking.join(" and ")}, no call would be answered: the tour is left out.`,
+    );
   } else {
     await tour(productService.target, userService.target);
   }

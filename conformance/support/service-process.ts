@@ -112,7 +112,8 @@ export async function startService(options: ServiceProcessOptions): Promise<Serv
 }
 
 /** Where the process finds an empty database that is made already, if it is a service that has one. */
-async function databaseFolder({ name, dataDir }: ServiceProcessOptions): Promise<string> {
+async function databaseFolder({ name, dataDir, env }: ServiceProcessOptions): Promise<string> {
+  if (env?.["DATABASE_URL"] !== undefined) return dataDir;
   if (name !== "product-service" && name !== "user-service") return dataDir;
   if (dataDir === "memory://") return preparedDataDir(name);
   await prepareDataDir(dataDir, name);

@@ -1,5 +1,5 @@
 import { connect } from "@org/client";
-import { createLogger, type RunningServer, serve } from "@org/kit";
+import { clientTlsOf, createLogger, type RunningServer, serve } from "@org/kit";
 import type { Config } from "./config.ts";
 import { Checkout } from "./domain/checkout.ts";
 import { orderHandlers } from "./handlers/order-handlers.ts";
@@ -8,12 +8,17 @@ import { orgCatalog } from "./upstream/org-catalog.ts";
 /** Puts order-service together and starts it. */
 export async function startApp(config: Config): Promise<RunningServer> {
   const logger = createLogger({ name: "order-service", level: config.LOG_LEVEL });
-  const clients = connect({ products: config.PRODUCTS_TARGET, users: config.USERS_TARGET });
+  const tls = clientTlsOf(config);
+  const clients = connect({
+    products: config.PRODUCTS_TARGET,
+    users: config.USERS_TARGET,
+    logger,
+    ...(tls && { tls }),
+  });
   const checkout = new Checkout(orgCatalog(clients));
   return serve({
+    config,
     services: [orderHandlers(checkout)],
-    host: config.GRPC_HOST,
-    port: config.GRPC_PORT,
     logger,
     onClosed: () => {
       clients.close();

@@ -1,4 +1,4 @@
-import { portVariable, readEnvironment, type ServerConfig, serverEnvironment } from "@org/kit";
+import { portVariable, readServerConfig, type ServerConfig, serverEnvironment } from "@org/kit";
 import { z } from "zod";
 
 /** The configuration of order-service, by the variables of the environment that it reads. */
@@ -20,5 +20,5 @@ const schema: z.ZodType<Config> = z.object({
 
 /** Reads the configuration. Throws an EnvironmentError that names each variable which is wrong. */
 export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config {
-  return readEnvironment(schema, environment);
+  return readServerConfig(schema, environment);
 }

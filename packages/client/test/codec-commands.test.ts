@@ -16,6 +16,7 @@ async function run(args: readonly string[]): Promise<{ stdout: string; stderr: s
     targets: { products: "127.0.0.1:1", users: "127.0.0.1:1" },
     timeoutMs: undefined,
     token: undefined,
+    tls: undefined,
     output: new Output({ stdout, stderr, json: args.includes("--json") }),
     stdin: Readable.from([]),
     signal: new AbortController().signal,

@@ -3,6 +3,7 @@ import pg from "pg";
 import { createDatabase, type Database } from "./database.ts";
 import type { DatabaseConfig } from "./environment.ts";
 import { lockDataDir } from "./data-dir-lock.ts";
+import type { CurrentCall } from "./limits.ts";
 import { type Migrations, migrate } from "./migrate.ts";
 
 /** What a database is opened by. */
@@ -20,6 +21,11 @@ export interface DatabaseOptions {
    * milliseconds; 5,000 by default.
    */
   readonly connectTimeoutMs?: number;
+  /**
+   * Tells which call the running code answers, if any. Statements then have no more time than that call
+   * has left, and are cancelled with it. By default they have all the time that the server gives them.
+   */
+  readonly currentCall?: () => CurrentCall | undefined;
 }
 
 /**
@@ -29,13 +35,14 @@ export interface DatabaseOptions {
  * `DatabaseUnavailableError` where the server does not answer.
  */
 export async function openDatabase(options: DatabaseOptions): Promise<Database> {
-  const { name, config, migrations, maxConnections = 10, connectTimeoutMs = 5_000 } = options;
+  const { name, config, migrations, currentCall } = options;
+  const { maxConnections = 10, connectTimeoutMs = 5_000 } = options;
   // Without connectionTimeoutMillis, an exhausted pool is waited for without end.
   const settings = { types, connectionTimeoutMillis: connectTimeoutMs };
   const database =
     config.DATABASE_URL === undefined
-      ? await openEmbedded(name, config.DATA_DIR, settings)
-      : openServer(name, config.DATABASE_URL, { ...settings, max: maxConnections });
+      ? await openEmbedded(name, config.DATA_DIR, settings, currentCall)
+      : openServer(name, config.DATABASE_URL, { ...settings, max: maxConnections }, currentCall);
   try {
     // Tells a server that does not answer from a migration that fails.
     await database.query({ text: "select 1" });
@@ -52,6 +59,7 @@ async function openEmbedded(
   name: string,
   dataDir: string,
   settings: pg.PoolConfig,
+  currentCall: DatabaseOptions["currentCall"],
 ): Promise<Database> {
   const inMemory = dataDir === "memory://";
   const folder = inMemory ? dataDir : resolve(dataDir, name);
@@ -64,6 +72,7 @@ async function openEmbedded(
     return createDatabase({
       // It is one connection: whoever needs it waits.
       pool: new pg.Pool({ ...settings, ...createPgConfig(pglite), max: 1 }),
+      currentCall,
       release: async () => {
         await pglite.close();
         unlock?.();
@@ -75,7 +84,12 @@ async function openEmbedded(
   }
 }
 
-function openServer(name: string, url: string, settings: pg.PoolConfig): Database {
+function openServer(
+  name: string,
+  url: string,
+  settings: pg.PoolConfig,
+  currentCall: DatabaseOptions["currentCall"],
+): Database {
   const server = {
     ...settings,
     connectionString: url,
@@ -85,8 +99,9 @@ function openServer(name: string, url: string, settings: pg.PoolConfig): Databas
     keepAliveInitialDelayMillis: 10_000,
   };
   return createDatabase({
-    pool: new pg.Pool(server),
+    pool: new pg.Pool({ ...server, pipeline: true }),
     cancelPool: new pg.Pool({ ...server, max: 1, idleTimeoutMillis: 1_000 }),
+    currentCall,
   });
 }
 

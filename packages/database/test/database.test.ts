@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { sql } from "kysely";
 import {
+  type CurrentCall,
   type Database,
   type DatabaseOptions,
   DatabaseUnavailableError,
@@ -145,6 +146,26 @@ describe.each(databaseKinds)("a database, %s", (kind) => {
       );
       const refused = { status: "rejected", reason: late };
       expect(outcomes).toEqual([refused, refused]);
+      expect(await select("select 1 as one")).toEqual([{ one: 1 }]);
+      await reopen();
+    });
+
+    test("gives up the wait for a connection with its call, and gives back the one that comes then", async () => {
+      const controller = new AbortController();
+      let call: CurrentCall | undefined;
+      await reopen({ maxConnections: 1, currentCall: () => call });
+      const giveBack = await takeConnection(database);
+      call = { endsAt: Infinity, signal: controller.signal };
+      const outcomes = Promise.allSettled([
+        select("select 1"),
+        database.transaction(() => Promise.resolve()),
+      ]);
+      const reason = new Error("nobody waits for it");
+      controller.abort(reason);
+      const givenUp = { status: "rejected", reason };
+      expect(await outcomes).toEqual([givenUp, givenUp]);
+      await giveBack();
+      call = undefined;
       expect(await select("select 1 as one")).toEqual([{ one: 1 }]);
       await reopen();
     });

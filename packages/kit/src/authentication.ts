@@ -18,6 +18,11 @@ export interface Credentials {
   readonly metadata: Metadata;
   /** The address and port of the connection's other end. */
   readonly peer: string;
+  /**
+   * Who the certificate of the connection says it is: its SPIFFE ID, or its first DNS name where it has no URI;
+   * undefined where the server asks for none.
+   */
+  readonly clientIdentity: string | undefined;
 }
 
 /**

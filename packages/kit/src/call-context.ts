@@ -1,5 +1,6 @@
 import { type Deadline, Metadata } from "@grpc/grpc-js";
 import type { Principal } from "./authentication.ts";
+import { clientIdentityOf } from "./client-identity.ts";
 import { Code } from "./code.ts";
 import { sendable } from "./metadata.ts";
 import { codeOf, type MethodPolicy } from "./policy.ts";
@@ -84,9 +85,21 @@ export class CallContext<Reason extends string = string> {
     return this.method.path;
   }
 
-  /** Who calls; undefined where the server authenticates nobody, or the method is public. */
+  /**
+   * Who calls. Where the server authenticates nobody, or the method is public, that is who the certificate of
+   * the connection says, without scopes; undefined where there is none.
+   */
   get principal(): Principal | undefined {
+    if (this.#principal === undefined) {
+      const { clientIdentity: subject } = this;
+      if (subject !== undefined) this.#principal = { subject, scopes: new Set() };
+    }
     return this.#principal;
+  }
+
+  /** Who the certificate of the connection says the client is: a SPIFFE ID or a DNS name; undefined where it has none. */
+  get clientIdentity(): string | undefined {
+    return clientIdentityOf(this.#call);
   }
 
   /**
@@ -168,6 +181,16 @@ export class CallContext<Reason extends string = string> {
     return this.#end instanceof RpcError ? this.#end : undefined;
   }
 
+  /** @internal The same, also where the deadline has passed and no timer has said so yet. */
+  get ended(): RpcError | undefined {
+    return this.aborted ?? (this.endsAt <= Date.now() ? deadlinePassed() : undefined);
+  }
+
+  /** @internal Whether the answer is on its way. */
+  get isAnswered(): boolean {
+    return this.#end === "answered";
+  }
+
   /** @internal Sends the header, if the handler has asked for it: early headers would rule out a retry. */
   sendHeader(): void {
     if (this.#header === undefined) return;
@@ -200,9 +223,11 @@ export class CallContext<Reason extends string = string> {
     if (this.#end !== undefined) return;
     const late = this.endsAt <= Date.now() + deadlineJitterMs;
     this.abort(
-      late
-        ? new RpcError(Code.DEADLINE_EXCEEDED, "the deadline passed")
-        : new RpcError(Code.CANCELLED, "the client cancelled the call"),
+      late ? deadlinePassed() : new RpcError(Code.CANCELLED, "the client cancelled the call"),
     );
   }
+}
+
+function deadlinePassed(): RpcError {
+  return new RpcError(Code.DEADLINE_EXCEEDED, "the deadline passed");
 }

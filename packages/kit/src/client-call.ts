@@ -1,50 +1,40 @@
 import { type Channel, Metadata, type StatusObject } from "@grpc/grpc-js";
 import { Code } from "./code.ts";
+import { CallDeadline, endOf, type TimedCall } from "./call-deadline.ts";
 import type { CallOptions } from "./call-options.ts";
-import { currentCall } from "./call-scope.ts";
+import { type CallScope, currentCall } from "./call-scope.ts";
+import { corrected, isRefused, retriesIn } from "./call-status.ts";
 import { MessageQueue } from "./message-queue.ts";
 import { sendable } from "./metadata.ts";
+import type { MethodCaller } from "./method-caller.ts";
+import { type Inputs, RequestStream } from "./request-stream.ts";
 import { RpcError } from "./rpc-error.ts";
+import { TimedMetadata } from "./timed-metadata.ts";
 
-/** What one method needs to be called. Made once, with the client. */
-export interface MethodCaller {
-  readonly channel: Channel;
-  readonly path: string;
-  /** How long a call may take that does not say, in milliseconds. */
-  readonly timeoutMs: number;
-  /** How long any call may take, in milliseconds. */
-  readonly maxTimeoutMs: number;
-  readonly encode: (message: unknown) => Buffer;
-  readonly decode: (bytes: Buffer) => unknown;
-}
-
-/** The messages to send on a stream. */
-export type Inputs = AsyncIterable<unknown> | Iterable<unknown>;
-
-type InputIterator = AsyncIterator<unknown, unknown> | Iterator<unknown, unknown>;
+/** How often a call is sent again that servers have refused without looking at it. */
+const maxResends = 10;
 
 /** grpc-js clones what it is given before it adds to it, so that all calls can share this one. */
 const noMetadata = new Metadata();
 
 const noOptions: CallOptions = {};
 
-/**
- * The longest timeout that is sent, in milliseconds: 24 days. Past 2^31 a grpc-js server takes it for
- * one that is over already, and much later grpc-js ends the client's process.
- */
-const longestTimeoutMs = 24 * 24 * 60 * 60 * 1000;
-
 /** One call, on the channel itself: without the layers that grpc-js's `Client` puts on each call. */
-export class ClientCall {
+export class ClientCall implements TimedCall {
   readonly #caller: MethodCaller;
   readonly #options: CallOptions;
   /** Set once the call has started; on a closed channel it never does. */
   #call: ReturnType<Channel["createCall"]> | undefined;
+  #deadline: CallDeadline | undefined;
+  #ignoreSignals: (() => void) | undefined;
+  #onStatus: ((status: StatusObject) => void) | undefined;
+  /** The only request, encoded, for another attempt. */
+  #request: Buffer | undefined;
+  #resends = 0;
   #over = false;
   /** What the caller, and not the server, made the call fail with. */
   #failure: { readonly error: unknown } | undefined;
-  #inputs: InputIterator | undefined;
-  #sent: (() => void) | undefined;
+  #requests: RequestStream | undefined;
 
   constructor(caller: MethodCaller, options: CallOptions = noOptions) {
     this.#caller = caller;
@@ -107,55 +97,61 @@ export class ClientCall {
   /** Sends the only message. */
   sendOne(input: unknown): void {
     try {
-      this.#call?.sendMessageWithContext({}, this.#caller.encode(input));
+      this.#request = this.#caller.encode(input);
+      this.#call?.sendMessageWithContext({}, this.#request);
       this.#call?.halfClose();
     } catch (error) {
       this.#fail(error);
     }
   }
 
-  /** Sends all messages, no faster than the connection takes them. What the source throws ends the call. */
+  /** Sends all messages. What their source throws ends the call. */
   async sendAll(inputs: Inputs): Promise<void> {
     if (this.#call === undefined) return;
+    this.#requests = new RequestStream(this.#call, this.#caller.encode);
     try {
-      const iterator =
-        Symbol.asyncIterator in inputs ? inputs[Symbol.asyncIterator]() : inputs[Symbol.iterator]();
-      this.#inputs = iterator;
-      for (;;) {
-        const next = iterator.next();
-        const result = "then" in next ? await next : next;
-        if (this.#over) return;
-        if (result.done === true) break;
-        await this.#send(this.#caller.encode(result.value));
-      }
-      this.#inputs = undefined;
-      this.#call.halfClose();
+      await this.#requests.send(inputs);
     } catch (error) {
       this.#fail(error);
     }
   }
 
+  /** Its deadline has passed: whoever waits is told so. */
+  expire(details: string): void {
+    this.#end({ code: Code.DEADLINE_EXCEEDED, details, metadata: new Metadata() });
+  }
+
+  /** Nobody waits for it any more. */
+  discard(): void {
+    this.#call?.cancelWithStatus(Code.CANCELLED, "the deadline passed");
+  }
+
   #start(onMessage: (message: unknown) => void, onStatus: (status: StatusObject) => void): void {
-    const { metadata, signal, detached, onHeader, onTrailer } = this.#options;
+    const { signal, detached } = this.#options;
     const parent = detached === true ? undefined : currentCall();
-    const call = this.#open(parent?.endsAt);
+    const endsAt = endOf(this.#caller, this.#options, parent);
+    this.#onStatus = onStatus;
+    this.#attempt(this.#metadata(endsAt), onMessage);
+    const { timeoutMs, deadlines } = this.#caller;
+    const isUsual = this.#options.deadline === undefined && this.#options.timeoutMs === undefined;
+    // One that a handler's call makes shorter is as far away as no other.
+    this.#deadline?.watch(isUsual && endsAt - Date.now() > timeoutMs - 1 ? deadlines : undefined);
+    if (signal !== undefined || parent !== undefined) this.#heed(signal, parent);
+  }
+
+  #attempt(metadata: Metadata, onMessage: (message: unknown) => void): void {
+    const { onHeader } = this.#options;
+    const { onRetried } = this.#caller;
+    const call = this.#open();
     this.#call = call;
-    const abort = (): void => {
-      this.#fail(
-        new RpcError(Code.CANCELLED, "the caller cancelled the call", { cause: signal?.reason }),
-      );
-    };
-    const abortWithParent = (): void => {
-      const cause: unknown = parent?.signal.reason;
-      this.#fail(
-        new RpcError(Code.CANCELLED, "the call that this one is for has ended", { cause }),
-      );
-    };
-    call.start(metadata === undefined ? noMetadata : sendable(metadata), {
+    let retries = 0;
+    call.start(metadata, {
       onReceiveMetadata: (header) => {
+        if (onRetried !== undefined) retries = retriesIn(header);
         this.#tell(onHeader, header);
       },
       onReceiveMessage: (bytes: Buffer) => {
+        if (this.#over) return;
         let message: unknown;
         try {
           message = this.#caller.decode(bytes);
@@ -166,32 +162,87 @@ export class ClientCall {
         onMessage(message);
       },
       onReceiveStatus: (status) => {
-        signal?.removeEventListener("abort", abort);
-        parent?.signal.removeEventListener("abort", abortWithParent);
-        this.#tell(onTrailer, status.metadata);
-        this.#finish();
-        onStatus(endedByServer(status) ? { ...status, code: Code.OK } : status);
+        if (isRefused(status) && this.#resend(metadata, onMessage)) return;
+        this.#deadline?.over();
+        if (onRetried !== undefined) {
+          retries ||= retriesIn(status.metadata);
+          if (retries > 0) onRetried(retries, status);
+        }
+        this.#end(status.code === Code.OK ? status : corrected(status));
       },
     });
+  }
+
+  /** Sends the call again, unless its requests are gone or nobody waits for it any more. */
+  #resend(metadata: Metadata, onMessage: (message: unknown) => void): boolean {
+    if (this.#over || this.#failure !== undefined || this.#request === undefined) return false;
+    if (this.#resends === maxResends) return false;
+    this.#resends += 1;
+    try {
+      this.#attempt(metadata, onMessage);
+    } catch {
+      return false;
+    }
+    this.#call?.startRead();
+    this.#call?.sendMessageWithContext({}, this.#request);
+    this.#call?.halfClose();
+    return true;
+  }
+
+  /** Has the call end with the caller's signal, and with the call whose handler makes it. */
+  #heed(signal: AbortSignal | undefined, parent: CallScope | undefined): void {
+    if (this.#over) return;
+    const abort = (): void => {
+      const cause: unknown = signal?.reason;
+      this.#fail(new RpcError(Code.CANCELLED, "the caller cancelled the call", { cause }));
+    };
+    const abortWithParent = (): void => {
+      const cause: unknown = parent?.signal.reason;
+      if (cause instanceof RpcError && cause.code === Code.DEADLINE_EXCEEDED && this.#deadline) {
+        // Its own deadline, which is no later, is there as well.
+        this.#deadline.pass();
+        return;
+      }
+      this.#fail(
+        new RpcError(Code.CANCELLED, "the call that this one is for has ended", { cause }),
+      );
+    };
+    this.#ignoreSignals = () => {
+      signal?.removeEventListener("abort", abort);
+      parent?.signal.removeEventListener("abort", abortWithParent);
+    };
     if (signal?.aborted === true) abort();
     else signal?.addEventListener("abort", abort, { once: true });
     if (parent?.signal.aborted === true) abortWithParent();
     else parent?.signal.addEventListener("abort", abortWithParent, { once: true });
   }
 
-  /** Throws where the channel is closed, or where the deadline is no time. */
-  #open(latest = Infinity): ReturnType<Channel["createCall"]> {
-    const { channel, path, timeoutMs, maxTimeoutMs } = this.#caller;
-    const { deadline, timeoutMs: wait = timeoutMs } = this.#options;
-    const left = deadline === undefined ? wait : deadline.getTime() - Date.now();
-    if (Number.isNaN(left)) throw new RangeError("the deadline is not a time");
-    const allowed = Math.min(left, maxTimeoutMs, latest - Date.now());
+  /** Throws where the channel is closed. */
+  #open(): ReturnType<Channel["createCall"]> {
+    const { channel, path } = this.#caller;
     try {
-      const until = allowed > longestTimeoutMs ? Infinity : Date.now() + allowed;
-      return channel.createCall(path, until, undefined, null, undefined);
+      // The deadline is ours: see TimedMetadata.
+      return channel.createCall(path, Infinity, undefined, null, undefined);
     } catch (cause) {
       throw new RpcError(Code.CANCELLED, "the channel is closed", { cause });
     }
+  }
+
+  #metadata(endsAt: number): Metadata {
+    const { metadata } = this.#options;
+    const content = metadata && sendable(metadata);
+    if (endsAt === Infinity) return content ?? noMetadata;
+    this.#deadline = new CallDeadline(endsAt, this);
+    return new TimedMetadata(this.#deadline, content);
+  }
+
+  /** Whoever waits gets the status, unless they have got one. */
+  #end(status: StatusObject): void {
+    if (this.#over) return;
+    this.#ignoreSignals?.();
+    this.#tell(this.#options.onTrailer, status.metadata);
+    this.#finish();
+    this.#onStatus?.(status);
   }
 
   /** What a caller's function throws fails the call, instead of ending the process. */
@@ -203,17 +254,6 @@ export class ClientCall {
     }
   }
 
-  /**
-   * Resolves once the message is on its way. grpc-js has room for one at a time: it forgets the one
-   * before while the connection is being made, and half-closes ahead of the ones behind.
-   */
-  #send(bytes: Buffer): Promise<void> {
-    return new Promise((resolve) => {
-      this.#sent = resolve;
-      this.#call?.sendMessageWithContext({ callback: () => resolve() }, bytes);
-    });
-  }
-
   #fail(error: unknown): void {
     if (this.#over) return;
     this.#failure ??= { error };
@@ -222,26 +262,7 @@ export class ClientCall {
 
   #finish(): void {
     this.#over = true;
-    // grpc-js drops the callbacks of what it had not sent by then.
-    this.#sent?.();
-    // The answer may come before the last request: whoever makes them can stop.
-    void leave(this.#inputs);
+    // The answer may come before the last request.
+    this.#requests?.stop();
   }
-}
-
-/** Ends a source early. What it throws then comes too late for the call, which has its status. */
-async function leave(inputs: InputIterator | undefined): Promise<void> {
-  try {
-    await inputs?.return?.();
-  } catch {
-    // Nobody is left to be told.
-  }
-}
-
-/**
- * Whether a status that looks like a failure is the server's OK. An answer may come before the last
- * request; grpc-js then ends the stream, and lets the error of the next write replace the OK.
- */
-function endedByServer({ code, details }: StatusObject): boolean {
-  return code === Code.INTERNAL && details === "Write error: write after end";
 }

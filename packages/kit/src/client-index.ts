@@ -1,11 +1,12 @@
 export type { CallOptions } from "./call-options.ts";
 export { Code, codeName } from "./code.ts";
+export type { Balancing, OutlierDetection } from "./balancing.ts";
+export type { ClientTls } from "./client-tls.ts";
+export { type ChannelSettings, createChannel } from "./create-channel.ts";
 export {
-  type ChannelSettings,
   type Client,
   type ClientMethod,
   type ClientOptions,
-  createChannel,
   createClient,
   defaultTimeoutMs,
   type MessageInput,
@@ -18,4 +19,5 @@ export { defaultMaxMessageBytes } from "./limits.ts";
 export type { MethodPolicy, ReasonOf, RetryPolicy, ServicePolicy } from "./policy.ts";
 export { neverLog } from "./redaction.ts";
 export type { Token } from "./token.ts";
+export { TlsFileError } from "./tls-files.ts";
 export { RpcError, type RpcErrorOptions, type Violation } from "./rpc-error.ts";

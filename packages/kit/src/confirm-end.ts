@@ -1,5 +1,6 @@
 import type { Http2Session } from "node:http2";
 import { ServerInterceptingCall, type ServerInterceptor } from "@grpc/grpc-js";
+import { sessionOf } from "./http2-session.ts";
 
 /**
  * Believes a client that has sent its last request only once it has answered a ping. A client on Node
@@ -44,15 +45,4 @@ function afterPing(session: Http2Session, proceed: () => void): void {
     waiting.delete(session);
     for (const other of others) afterPing(session, other);
   });
-}
-
-/** grpc-js keeps the HTTP/2 stream to itself; where it has another name one day, nothing is confirmed. */
-function sessionOf(call: object): Http2Session | undefined {
-  const stream: unknown = Reflect.get(call, "stream");
-  if (typeof stream !== "object" || stream === null || !("session" in stream)) return undefined;
-  return isSession(stream.session) ? stream.session : undefined;
-}
-
-function isSession(value: unknown): value is Http2Session {
-  return typeof value === "object" && value !== null && "ping" in value;
 }

@@ -1,13 +1,9 @@
-import {
-  Channel,
-  type ChannelCredentials,
-  type ChannelOptions,
-  credentials as grpcCredentials,
-} from "@grpc/grpc-js";
+import type { Channel } from "@grpc/grpc-js";
 import { authorized } from "./authorized-call.ts";
 import type { CallOptions } from "./call-options.ts";
 import { readCallScopes } from "./call-scope.ts";
-import { ClientCall, type Inputs, type MethodCaller } from "./client-call.ts";
+import { ClientCall } from "./client-call.ts";
+import { DeadlineQueue } from "./deadline-queue.ts";
 import {
   encoderOf,
   kindOf,
@@ -18,9 +14,13 @@ import {
   type ResponseOf,
   type ServiceDefinition,
 } from "./definition.ts";
-import { defaultMaxMessageBytes } from "./limits.ts";
+import { codeName } from "./code.ts";
+import { channelSettingsOf } from "./create-channel.ts";
+import type { Logger } from "./logger.ts";
+import type { MethodCaller } from "./method-caller.ts";
 import { neverLog } from "./redaction.ts";
-import { serviceConfigOf } from "./service-config.ts";
+import type { Inputs } from "./request-stream.ts";
+import { sparingly } from "./sparingly.ts";
 import type { Token } from "./token.ts";
 
 /** How long a call that answers with one message may take where nothing else is set, in milliseconds. */
@@ -63,32 +63,6 @@ export type Client<D extends ServiceDefinition> = {
   readonly [K in keyof D["methods"]]: ClientMethod<D["methods"][K]>;
 };
 
-/**
- * How many bytes of one call's requests are kept for a retry: 64 KiB. A call that sends more is not
- * retried. grpc-js's own 1 MiB makes long streams of small requests slow: once that is full, it copies
- * the list of all that is kept for each message that follows.
- */
-const retryBufferBytes = 64 * 1024;
-
-/** Where a channel leads, and how. */
-export interface ChannelSettings {
-  /**
-   * The services that are called on it: their contracts say which calls are retried, and how. None by
-   * default, which is enough for services whose contract says nothing of that.
-   */
-  readonly services?: readonly ServiceDefinition[];
-  /** What to connect to: `dns:///product-service:50051`, or `127.0.0.1:50051`. */
-  readonly target: string;
-  /** How connections are secured; plaintext by default. */
-  readonly credentials?: ChannelCredentials;
-  /** The largest answer that is accepted, in bytes; 10 MiB by default. */
-  readonly maxReceiveMessageBytes?: number;
-  /** The largest request that is sent, in bytes; 10 MiB by default. */
-  readonly maxSendMessageBytes?: number;
-  /** grpc-js's own options; they win over those above. */
-  readonly channelOptions?: ChannelOptions;
-}
-
 /** What a client is made of. */
 export interface ClientOptions {
   /** What carries the calls, from {@link createChannel}; several clients can share one. */
@@ -108,38 +82,8 @@ export interface ClientOptions {
   readonly token?: Token;
 }
 
-/** For which services the channels were opened. */
-const servicesOf = new WeakMap<Channel, ReadonlySet<string>>();
-
-/** Opens a channel: it connects when its first call is made, and again whenever it has to. */
-export function createChannel(settings: ChannelSettings): Channel {
-  const {
-    target,
-    services = [],
-    credentials = grpcCredentials.createInsecure(),
-    maxReceiveMessageBytes = defaultMaxMessageBytes,
-    maxSendMessageBytes = defaultMaxMessageBytes,
-    channelOptions,
-  } = settings;
-  const config = serviceConfigOf(services);
-  const channel = new Channel(target, credentials, {
-    "grpc.max_receive_message_length": maxReceiveMessageBytes,
-    "grpc.max_send_message_length": maxSendMessageBytes,
-    "grpc.per_rpc_retry_buffer_size": retryBufferBytes,
-    // Otherwise `http_proxy` is obeyed, even on the way to this machine.
-    "grpc.enable_http_proxy": 0,
-    // It keeps a record of each connection and call that nobody reads here.
-    "grpc.enable_channelz": 0,
-    // The contract decides, and not what a name server says.
-    ...(config !== undefined && {
-      "grpc.service_config": config,
-      "grpc.service_config_disable_resolution": 1,
-    }),
-    ...channelOptions,
-  });
-  servicesOf.set(channel, new Set(services.map(({ fullName }) => fullName)));
-  return channel;
-}
+/** No timer holds more milliseconds. */
+const maxTimerMs = 2 ** 31 - 1;
 
 /**
  * Makes a client whose functions are typed by the definition that the contract generates.
@@ -153,7 +97,12 @@ export function createClient<D extends ServiceDefinition>(
   const { policy: common, fullName } = definition;
   neverLog(common?.redactedNames ?? []);
   readCallScopes();
-  if (common?.retry !== undefined && servicesOf.get(channel)?.has(fullName) === false) {
+  const { services, logger } = channelSettingsOf(channel) ?? {};
+  if (
+    common?.retry !== undefined &&
+    channelSettingsOf(channel) !== undefined &&
+    !services?.some((service) => service.fullName === fullName)
+  ) {
     throw new TypeError(
       `the channel was not opened for ${fullName}, whose calls would not be retried: name its definition in the \`services\` of createChannel`,
     );
@@ -161,12 +110,17 @@ export function createClient<D extends ServiceDefinition>(
   const methods = Object.entries(definition.methods).map(([key, method]) => {
     const { requestType, responseType, policy } = method;
     const usual = policy?.defaultTimeoutMs ?? (method.responseStream ? Infinity : defaultTimeoutMs);
+    const maxTimeoutMs = policy?.maxTimeoutMs ?? Infinity;
+    const own = Math.min(timeoutMs ?? usual, maxTimeoutMs);
     const encode = encoderOf(requestType);
+    const path = pathOf(serviceName, method);
     const caller: MethodCaller = {
       channel,
-      path: pathOf(serviceName, method),
-      timeoutMs: timeoutMs ?? usual,
-      maxTimeoutMs: policy?.maxTimeoutMs ?? Infinity,
+      path,
+      timeoutMs: own,
+      maxTimeoutMs,
+      deadlines: own <= maxTimerMs ? new DeadlineQueue(own, true) : undefined,
+      onRetried: policy?.idempotency === "UNKNOWN" ? undefined : logger && logRetries(logger, path),
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- ClientMethod has checked it; the generated type asks for more than TypeScript can follow here.
       encode: (input) => encode(requestType.fromPartial(input as never)),
       decode: (bytes) => responseType.decode(bytes),
@@ -179,6 +133,15 @@ export function createClient<D extends ServiceDefinition>(
   });
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- It holds a function of the right kind for each method, which no type of `fromEntries` can say.
   return Object.fromEntries(methods) as Client<D>;
+}
+
+function logRetries(logger: Logger, path: string): MethodCaller["onRetried"] {
+  const log = sparingly((fields) => {
+    logger.info({ path, ...fields }, "a call was retried");
+  });
+  return (retries, { code }) => {
+    log({ retries, code: codeName(code) });
+  };
 }
 
 type UntypedMethod = (input: never, options?: CallOptions) => unknown;

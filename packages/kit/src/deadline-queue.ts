@@ -27,26 +27,32 @@ class Entry implements PendingDeadline {
  * order: one timer serves them all. A timer for each call costs more than everything else that is done
  * for its deadline.
  */
-class DeadlineQueue {
+export class DeadlineQueue {
   readonly #timeoutMs: number;
+  readonly #keepsProcess: boolean;
   #first: Entry | undefined;
   #last: Entry | undefined;
-  #isArmed = false;
+  #timer: NodeJS.Timeout | undefined;
 
-  constructor(timeoutMs: number) {
+  /** With `keepsProcess`, the process does not end by itself while a deadline is to come. */
+  constructor(timeoutMs: number, keepsProcess = false) {
     this.#timeoutMs = timeoutMs;
+    this.#keepsProcess = keepsProcess;
   }
 
-  add(expire: () => void): Entry {
+  /** Calls a function when the time has passed, unless it is cancelled before. */
+  add(expire: () => void): PendingDeadline {
     const entry = new Entry(this, performance.now() + this.#timeoutMs, expire);
     entry.previous = this.#last;
     if (this.#last === undefined) this.#first = entry;
     else this.#last.next = entry;
     this.#last = entry;
-    if (!this.#isArmed) this.#arm(this.#timeoutMs);
+    if (this.#timer === undefined) this.#arm(this.#timeoutMs);
+    else if (this.#keepsProcess && this.#first === entry) this.#timer.ref();
     return entry;
   }
 
+  /** For an entry of its own. */
   remove(entry: Entry): void {
     const { previous, next } = entry;
     // Removed already: its deadline came.
@@ -57,14 +63,14 @@ class DeadlineQueue {
     else next.previous = previous;
     entry.previous = undefined;
     entry.next = undefined;
+    if (this.#keepsProcess && this.#first === undefined) this.#timer?.unref();
   }
 
   #arm(afterMs: number): void {
-    this.#isArmed = true;
-    // Whoever waits for an answer keeps the process alive by its connection.
-    setTimeout(() => {
+    this.#timer = setTimeout(() => {
       this.#expire();
-    }, afterMs).unref();
+    }, afterMs);
+    if (!this.#keepsProcess) this.#timer.unref();
   }
 
   #expire(): void {
@@ -77,13 +83,16 @@ class DeadlineQueue {
       this.remove(entry);
       entry.expire();
     }
-    this.#isArmed = false;
+    this.#timer = undefined;
   }
 }
 
 const queues = new Map<number, DeadlineQueue>();
 
-/** Calls a function after that many milliseconds, unless it is cancelled before. */
+/**
+ * Calls a function after that many milliseconds, unless it is cancelled before. It does not keep the process:
+ * whoever waits for an answer does, by its connection.
+ */
 export function setDeadline(timeoutMs: number, expire: () => void): PendingDeadline {
   let queue = queues.get(timeoutMs);
   if (queue === undefined) {

@@ -65,8 +65,11 @@ export function createErrorBoundary(options: ErrorBoundaryOptions): ErrorBoundar
       const status = binding && known.received ? inOurWords(known, call) : known;
       return withRetryInfo(status, retryAfterMs);
     }
-    // What a handler throws once it has been told to stop is no defect.
-    return call.aborted ?? defect(error, call);
+    // What a handler throws once it has been told to stop, or its time is up, is no defect.
+    const { ended } = call;
+    if (ended === undefined) return defect(error, call);
+    logger.debug({ path: call.path, code: ended.code, err: error }, "call failed");
+    return ended;
   };
 }
 

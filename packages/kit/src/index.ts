@@ -1,7 +1,16 @@
 export type { Authenticate, Credentials, Principal } from "./authentication.ts";
 export { batches } from "./batches.ts";
+export {
+  authenticateByCertificate,
+  authenticateByEither,
+  type CertificateAuthenticationOptions,
+  type Grants,
+  GrantsFileError,
+} from "./certificate-authentication.ts";
 export { CallContext, type ErrorOptions } from "./call-context.ts";
+export { type CallScope, followCalls } from "./call-scope.ts";
 export { Code, codeName } from "./code.ts";
+export { authenticationOf, clientTlsOf, serverTlsOf } from "./config-settings.ts";
 export type {
   MessageType,
   MethodDefinition,
@@ -10,15 +19,7 @@ export type {
   ServiceDefinition,
 } from "./definition.ts";
 export type { DetailMessages, DetailName, ErrorDetail } from "./error-details.ts";
-export {
-  authenticationOf,
-  EnvironmentError,
-  portVariable,
-  readEnvironment,
-  refuseHalfAuthentication,
-  type ServerConfig,
-  serverEnvironment,
-} from "./environment.ts";
+export { EnvironmentError, portVariable, readEnvironment } from "./environment.ts";
 export {
   type CheckedRequest,
   type Handler,
@@ -30,7 +31,7 @@ export {
 } from "./implement.ts";
 export { authenticateByJwt, type JwtAuthenticationOptions } from "./jwt-authentication.ts";
 export type { KeySetSource } from "./key-set.ts";
-export { defaultMaxMessageBytes } from "./limits.ts";
+export { defaultMaxConnectionAgeMs, defaultMaxMessageBytes } from "./limits.ts";
 export {
   createLogger,
   type Logger,
@@ -53,6 +54,7 @@ export {
   type Violation,
 } from "./rpc-error.ts";
 export { runMain, type RunMainOptions } from "./run-main.ts";
+export { readServerConfig, type ServerConfig, serverEnvironment } from "./server-config.ts";
 export {
   defaultGraceMs,
   ListenError,
@@ -60,3 +62,5 @@ export {
   serve,
   type ServeOptions,
 } from "./serve.ts";
+export type { ServerTls } from "./tls-acceptor.ts";
+export { TlsFileError } from "./tls-files.ts";

@@ -1,3 +1,4 @@
+import type { Metadata } from "@grpc/grpc-js";
 import type { Admit } from "./authentication.ts";
 import type { CalledMethod, CallContext } from "./call-context.ts";
 import type { ErrorBoundary } from "./error-boundary.ts";
@@ -14,6 +15,8 @@ export type UntypedHandler = (input: unknown, call: CallContext) => unknown;
  */
 export interface MethodRuntime extends CalledMethod {
   readonly live: LiveCalls;
+  /** Told what each call was sent with; undefined where nothing of that is of interest. */
+  readonly noteRetry: ((metadata: Metadata) => void) | undefined;
   readonly boundary: ErrorBoundary;
   /** Lets callers pass who may call; undefined where anyone may. */
   readonly admit: Admit | undefined;

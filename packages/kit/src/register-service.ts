@@ -1,5 +1,6 @@
-import type { Server } from "@grpc/grpc-js";
+import type { Metadata, Server } from "@grpc/grpc-js";
 import { admitByScopes, type Authenticate } from "./authentication.ts";
+import { retriesIn } from "./call-status.ts";
 import { sized } from "./coalescing-call.ts";
 import { encoderOf, kindOf, pathOf } from "./definition.ts";
 import { createErrorBoundary } from "./error-boundary.ts";
@@ -8,6 +9,7 @@ import type { LiveCalls } from "./live-calls.ts";
 import type { Logger } from "./logger.ts";
 import type { UntypedHandler } from "./method-runtime.ts";
 import { serverMethods } from "./server-methods.ts";
+import { sparingly } from "./sparingly.ts";
 
 /** How long callers are told to wait after an UNAVAILABLE where the contract has no retry policy. */
 const defaultRetryAfterMs = 1_000;
@@ -54,6 +56,10 @@ export function registerService(
       path,
       policy,
       live,
+      noteRetry:
+        definition.policy?.retry === undefined || policy?.idempotency === "UNKNOWN"
+          ? undefined
+          : noteRetry(logger, path),
       boundary,
       admit: admitByScopes(policy, fullName, authenticate),
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- It gets what `decode` of the same message gives.
@@ -76,6 +82,16 @@ export function registerService(
       if (!added) throw new Error(`${pathOf(name, method)} is answered by two services`);
     }
   }
+}
+
+function noteRetry(logger: Logger, path: string): (metadata: Metadata) => void {
+  const log = sparingly((fields) => {
+    logger.info({ path, ...fields }, "a call is tried again");
+  });
+  return (metadata) => {
+    const previousAttempts = retriesIn(metadata);
+    if (previousAttempts > 0) log({ previousAttempts });
+  };
 }
 
 function isHandler(value: unknown): value is UntypedHandler {

@@ -1,6 +1,8 @@
 import { inspect } from "node:util";
+import { GrantsFileError } from "./certificate-authentication.ts";
 import { EnvironmentError } from "./environment.ts";
 import { ListenError } from "./serve.ts";
+import { TlsFileError } from "./tls-files.ts";
 
 /** How a program's start is run. */
 export interface RunMainOptions {
@@ -12,7 +14,8 @@ export interface RunMainOptions {
 
 /**
  * Runs the start of a program. Where it fails, the reason goes to the standard error and the process
- * ends with 1. A wrong environment and an address that is taken are shown without their stack.
+ * ends with 1. A wrong environment, an address that is taken and files that
+ * are of no use are shown without their stack.
  */
 export async function runMain(
   start: () => Promise<unknown>,
@@ -21,7 +24,10 @@ export async function runMain(
   try {
     await start();
   } catch (error) {
-    const expected = [EnvironmentError, ListenError, ...operatorErrors];
+    const expected = [
+      ...[EnvironmentError, ListenError, TlsFileError, GrantsFileError],
+      ...operatorErrors,
+    ];
     const known = expected.find((type) => error instanceof type) !== undefined;
     process.stderr.write(`${known && error instanceof Error ? error.message : inspect(error)}\n`);
     process.exitCode = 1;

@@ -1,37 +1,55 @@
+import type { Socket } from "node:net";
 import { type ChannelOptions, Server, ServerCredentials } from "@grpc/grpc-js";
 import { HealthImplementation } from "grpc-health-check";
 import type { Authenticate } from "./authentication.ts";
 import { coalesceStreams } from "./coalescing-call.ts";
+import { authenticationOf, serverTlsOf } from "./config-settings.ts";
+import { Connections } from "./connections.ts";
 import { confirmEnd } from "./confirm-end.ts";
 import { descriptorSet as protocolDescriptorSet } from "./gen/descriptor.ts";
 import type { Service } from "./implement.ts";
-import { defaultMaxMessageBytes } from "./limits.ts";
+import { defaultMaxConnectionAgeMs, defaultMaxMessageBytes } from "./limits.ts";
 import { Listener } from "./listener.ts";
 import { LiveCalls } from "./live-calls.ts";
 import { createLogger, type Logger } from "./logger.ts";
 import { reflectionService } from "./reflection.ts";
 import { registerService, requirePolicies } from "./register-service.ts";
+import type { ServerConfig } from "./server-config.ts";
 import { drain } from "./shutdown.ts";
+import { type ServerTls, TlsAcceptor } from "./tls-acceptor.ts";
 
 /** How long a shutdown waits for calls where nothing else is set, in milliseconds. */
 export const defaultGraceMs = 10_000;
+
+/** How long a connection may be without calls before it is closed, in milliseconds. */
+const maxConnectionIdleMs = 10 * 60_000;
 
 /** What a server is made of. */
 export interface ServeOptions {
   /** What the server answers, from {@link implement}. */
   readonly services: readonly Service[];
+  /**
+   * The configuration, from `readServerConfig`: the address and port, TLS, the age of connections, and who calls
+   * are taken from it where nothing else is set here.
+   */
+  readonly config?: ServerConfig & { readonly GRPC_PORT: number };
   /** The address to listen on; `127.0.0.1`, which other machines do not reach, by default. */
   readonly host?: string;
   /** The port to listen on; 0, which takes a free one, by default. */
   readonly port?: number;
   /** How connections are secured; plaintext by default. */
-  readonly credentials?: ServerCredentials;
+  readonly tls?: ServerTls;
   /** Encoded google.protobuf.FileDescriptorSets to answer reflection from; no reflection by default. */
   readonly descriptorSets?: readonly Uint8Array[];
   /** The largest request that is accepted, in bytes; 10 MiB by default. */
   readonly maxReceiveMessageBytes?: number;
   /** The largest answer that is sent, in bytes; 10 MiB by default. */
   readonly maxSendMessageBytes?: number;
+  /**
+   * How old a connection gets before its client is asked to make a new one, in milliseconds, by up to 10 % more or
+   * less; 5 minutes by default. The calls on it go on. A new replica gets no calls before that.
+   */
+  readonly maxConnectionAgeMs?: number;
   /** How long a shutdown waits for calls before it cuts them off, in milliseconds; 10,000 by default. */
   readonly graceMs?: number;
   /**
@@ -79,24 +97,27 @@ export class ListenError extends Error {
 /**
  * Starts a server with its services, health and reflection.
  *
- * Throws a {@link ListenError} where the address cannot be bound, and an error where two services answer to one name.
+ * Throws a {@link ListenError} where the address cannot be bound, a `TlsFileError` or `GrantsFileError` for files
+ * that are of no use, and an error where two services answer to one name.
  */
 export async function serve(options: ServeOptions): Promise<RunningServer> {
   const {
     services,
-    host = "127.0.0.1",
-    port = 0,
-    credentials = ServerCredentials.createInsecure(),
+    config,
+    host = config?.GRPC_HOST ?? "127.0.0.1",
+    port = config?.GRPC_PORT ?? 0,
+    tls = config && serverTlsOf(config),
+    maxConnectionAgeMs = config?.GRPC_MAX_CONNECTION_AGE_MS ?? defaultMaxConnectionAgeMs,
     descriptorSets,
     maxReceiveMessageBytes = defaultMaxMessageBytes,
     maxSendMessageBytes = defaultMaxMessageBytes,
     graceMs = defaultGraceMs,
     signals = true,
-    authenticate,
     // oxlint-disable-next-line eslint/no-restricted-properties -- So that no service has to remember it.
     development = process.env["NODE_ENV"] !== "production",
     onClosed,
     logger = createLogger({ name: "grpc" }),
+    authenticate = config && authenticationOf(config, logger),
     channelOptions,
   } = options;
 
@@ -105,6 +126,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     "grpc.max_send_message_length": maxSendMessageBytes,
     // It keeps a record of each connection and call that nobody reads here.
     "grpc.enable_channelz": 0,
+    "grpc.max_connection_idle_ms": maxConnectionIdleMs,
     interceptors: [confirmEnd, coalesceStreams],
     ...channelOptions,
   });
@@ -125,15 +147,23 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   health.addToServer(server);
 
   const address = host.includes(":") ? `[${host}]` : host;
-  const injector = server.createConnectionInjector(credentials);
+  // TLS is added by the acceptor, which can change its certificates.
+  const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
+  const inject = (socket: Socket): void => {
+    injector.injectConnection(socket);
+  };
+  const connections = new Connections(server, maxConnectionAgeMs);
+  const acceptor = tls && new TlsAcceptor(tls, inject, logger);
   const listener = await Listener.listen(host, port, {
     connection: (socket) => {
-      injector.injectConnection(socket);
+      if (acceptor === undefined) inject(socket);
+      else acceptor.accept(socket);
     },
     error: (err) => {
       logger.error({ err }, "cannot accept a connection");
     },
   }).catch((cause: unknown) => {
+    acceptor?.close();
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new ListenError(`cannot listen on ${address}:${port}: ${reason}`, { cause });
   });
@@ -146,7 +176,8 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     if (!closing) {
       closing = true;
       setHealth("NOT_SERVING");
-      drain(server, listener, live, graceMs, logger)
+      acceptor?.close();
+      drain({ server, connections, listener, live, graceMs, logger })
         .then(() => onClosed?.())
         .then(closed.resolve, closed.reject);
     }
@@ -156,7 +187,13 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   setHealth("SERVING");
   // Last: whoever waits for this line may send a signal at once.
   logger.info(
-    { host, port: listener.port, services: names, authentication: authenticate !== undefined },
+    {
+      host,
+      port: listener.port,
+      services: names,
+      tls: tls === undefined ? "none" : tls.clientCaFile === undefined ? "server" : "mutual",
+      authentication: authenticate !== undefined,
+    },
     "serving",
   );
   const reachable = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "[::1]" : address;

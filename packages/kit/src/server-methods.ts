@@ -26,6 +26,7 @@ export const serverMethods: Readonly<
   unary: (runtime) => (call: UnaryCall, respond: Respond) => {
     if (isOver(call)) return;
     const context = new CallContext(runtime, call);
+    runtime.noteRetry?.(call.metadata);
     runtime.live.beginUnary();
     answerOnce(runtime, context, respond, call.request, runtime.check);
   },
@@ -83,6 +84,7 @@ function isOver(call: UnaryCall): boolean {
 function beginStream(runtime: MethodRuntime, call: SurfaceCall): CallContext {
   const { live } = runtime;
   const context = new CallContext(runtime, call);
+  runtime.noteRetry?.(call.metadata);
   live.beginStream();
   call.once("cancelled", () => {
     context.over();

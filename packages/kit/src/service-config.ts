@@ -1,3 +1,4 @@
+import { type Balancing, loadBalancingConfig } from "./balancing.ts";
 import { codeName } from "./code.ts";
 import type { ServiceDefinition } from "./definition.ts";
 import type { RetryPolicy } from "./policy.ts";
@@ -5,15 +6,18 @@ import type { RetryPolicy } from "./policy.ts";
 /**
  * The gRPC service config that follows from the contracts of services
  * (https://github.com/grpc/grpc/blob/master/doc/service_config.md): idempotent methods are retried, no
- * others are, and no call waits for a connection that cannot be made. Undefined where the contracts say
- * nothing of that.
+ * others are, and no call waits for a connection that cannot be made. Calls are spread over the replicas.
+ *
+ * Throws a TypeError where the balancing is wrong.
  */
-export function serviceConfigOf(services: readonly ServiceDefinition[]): string | undefined {
-  const withPolicy = services.filter(({ policy }) => policy !== undefined);
-  if (withPolicy.length === 0) return undefined;
-  const throttlings = withPolicy.flatMap(({ policy }) => policy?.retry?.throttling ?? []);
+export function serviceConfigOf(
+  services: readonly ServiceDefinition[],
+  balancing: Balancing,
+): string {
+  const throttlings = services.flatMap(({ policy }) => policy?.retry?.throttling ?? []);
   return JSON.stringify({
-    methodConfig: withPolicy.flatMap(methodConfigs),
+    loadBalancingConfig: loadBalancingConfig(balancing),
+    methodConfig: services.filter(({ policy }) => policy !== undefined).flatMap(methodConfigs),
     // One budget for the whole channel: where services differ, the smaller one holds.
     ...(throttlings.length === 0
       ? {}

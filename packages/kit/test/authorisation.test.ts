@@ -230,7 +230,9 @@ describe.each(methods)("%s", (method) => {
     const calls: Promise<RpcError>[] = [];
     await using echo = await startGuarded(
       ({ metadata }) => {
-        if (metadata.get("authorization")[0] !== "slow") return byHeader({ metadata, peer: "" });
+        if (metadata.get("authorization")[0] !== "slow") {
+          return byHeader({ metadata, peer: "", clientIdentity: undefined });
+        }
         asked.resolve();
         return pending.promise;
       },

@@ -238,6 +238,27 @@ test.each(["expand", "chat"] as const)(
   },
 );
 
+test.each(methods)("%s hears of its deadline although its client goes on", async (method) => {
+  const told = Promise.withResolvers<number>();
+  await using echo = await startEcho(
+    handlersOf(async function* (_requests, { signal, deadline }) {
+      yield* [];
+      await abortion(signal);
+      told.resolve(Date.now() - Number(deadline));
+      throw signal.reason;
+    }),
+  );
+  const { session, stream } = rawCall(echo.server.target, method, "500m");
+  // Neither the end of its requests nor a reset: all that there is to tell the server is its own clock.
+  stream.write(frame(message("request")));
+  if (method === "echo" || method === "expand") stream.end();
+  const late = await told.promise;
+  // Timers count whole milliseconds from the turn they are set in, which may have begun a little before.
+  expect(late).toBeGreaterThan(-20);
+  expect(late).toBeLessThan(2_000);
+  session.destroy();
+});
+
 test("a timeout that is none fails the call and does not hold the server", async () => {
   await using echo = await startEcho(left, { graceMs: 20_000 });
   const { session, stream } = rawCall(echo.server.target, "echo", "soon");

@@ -190,6 +190,19 @@ describe.each(methods)("%s", (method) => {
     expect(echo.log.filter(({ level }) => level >= 40)).toEqual([]);
   });
 
+  test("nor is what it throws before a timer could tell it so", async () => {
+    await using echo = await startEcho(
+      handlersOf(async function* (_requests, { deadline }) {
+        yield* [];
+        while (Date.now() < Number(deadline)) Math.sqrt(2);
+        throw new Error("too late");
+      }),
+      { definition: short },
+    );
+    expect(await failureOf(callAny(stranger(echo), method))).toMatchObject(exceeded);
+    expect(echo.log.filter(({ level }) => level >= 40)).toEqual([]);
+  });
+
   test("no timer is left of a call that has ended", async () => {
     await using echo = await startEcho(
       handlersOf(async function* (requests) {
@@ -390,7 +403,8 @@ test("what ended in time is told as it is", async () => {
     handlersOf(async function* (requests) {
       yield* requests;
     }),
-    { definition: short },
+    // Longer than a hundred messages take on any machine.
+    { definition: echoWith({ defaultTimeoutMs: 20_000, maxTimeoutMs: 20_000 }) },
   );
   const ids = Array.from({ length: 100 }, (_, id) => message(String(id)));
   expect(await gather(stranger(echo).chat(ids))).toEqual(ids);

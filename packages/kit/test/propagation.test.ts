@@ -1,6 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import { createClient } from "../src/client-index.ts";
-import { type CallContext, Code, RpcError } from "../src/index.ts";
+import { type CallContext, type CallScope, Code, followCalls, RpcError } from "../src/index.ts";
 import { EchoDefinition } from "./echo.ts";
 import {
   abortion,
@@ -125,6 +125,45 @@ test("what goes on after the answer is not cancelled by it", async () => {
   await callAny(echo.client, "echo", { timeoutMs: 20_000 });
   answered.resolve();
   expect(await later.promise).toEqual(message("later"));
+});
+
+describe("who follows calls", () => {
+  const currentCall = followCalls();
+
+  test.each(methods)("knows which one of %s the running code answers", async (method) => {
+    const told = Promise.withResolvers<[CallScope | undefined, CallContext]>();
+    await using echo = await startEcho(
+      handlersOf(async function* (requests, call) {
+        await gather(requests);
+        await new Promise(setImmediate);
+        told.resolve([currentCall(), call]);
+        yield message("answer");
+      }),
+    );
+    const deadline = new Date(Date.now() + 20_000);
+    await callAny(echo.client, method, { deadline });
+    const [scope, call] = await told.promise;
+    expect(scope?.endsAt).toBe(call.deadline?.getTime());
+    expect(scope?.signal).toBe(call.signal);
+    expect(currentCall()).toBeUndefined();
+  });
+
+  test("knows none once that is answered", async () => {
+    const answered = Promise.withResolvers<void>();
+    const told = Promise.withResolvers<readonly unknown[]>();
+    await using echo = await startEcho({
+      echo(request) {
+        const before = currentCall();
+        void answered.promise.then(() => {
+          told.resolve([before === undefined, currentCall() === undefined]);
+        });
+        return request;
+      },
+    });
+    await callAny(echo.client, "echo");
+    answered.resolve();
+    expect(await told.promise).toEqual([false, true]);
+  });
 });
 
 test("outside of a handler a call has what its options say", async () => {

@@ -1,6 +1,6 @@
 import { descriptorSet } from "@org/contracts/descriptor";
 import { openDatabase } from "@org/database";
-import { authenticationOf, createLogger, type RunningServer, serve } from "@org/kit";
+import { createLogger, followCalls, type RunningServer, serve } from "@org/kit";
 import type { Config } from "./config.ts";
 import { Catalog } from "./domain/catalog.ts";
 import { productHandlers } from "./handlers/product-handlers.ts";
@@ -20,17 +20,14 @@ export interface AppOptions {
 /** Puts product-service together and starts it. */
 export async function startApp(config: Config, options: AppOptions = {}): Promise<RunningServer> {
   const logger = createLogger({ name, level: config.LOG_LEVEL });
-  const authenticate = authenticationOf(config, logger);
-  const database = await openDatabase({ name, config, migrations });
+  const database = await openDatabase({ name, config, migrations, currentCall: followCalls() });
   const catalog = new Catalog(new SqlProductStore(database));
   try {
     return await serve({
+      config,
       services: [productHandlers(catalog)],
-      host: config.GRPC_HOST,
-      port: config.GRPC_PORT,
       descriptorSets: [descriptorSet],
       logger,
-      ...(authenticate && { authenticate }),
       onClosed: () => database.close(),
       ...options,
     });

@@ -9,6 +9,8 @@ test("nothing has to be set for development", () => {
     LOG_LEVEL: "info",
     DATA_DIR: ".data",
     EMBEDDED_DATABASE: false,
+    GRPC_MAX_CONNECTION_AGE_MS: 300_000,
+    TLS_DISABLED: false,
     AUTH_DISABLED: false,
   });
 });
@@ -22,6 +24,13 @@ test("everything can be set, and nothing else is taken along", () => {
     DATABASE_URL: "postgresql://user:secret@host:5432/name",
     DATA_DIR: "/var/lib/data",
     EMBEDDED_DATABASE: "true",
+    GRPC_MAX_CONNECTION_AGE_MS: "60000",
+    TLS_CERT_FILE: "/etc/tls/tls.crt",
+    TLS_KEY_FILE: "/etc/tls/tls.key",
+    TLS_CLIENT_CA_FILE: "/etc/tls/ca.crt",
+    TLS_CLIENT_GRANTS_FILE: "/etc/tls/grants.json",
+    TLS_CA_FILE: "/etc/tls/ca.crt",
+    TLS_DISABLED: "false",
     AUTH_ISSUER: "https://issuer.example",
     AUTH_AUDIENCE: "org",
     AUTH_JWKS_URL: "https://issuer.example/jwks.json",
@@ -31,6 +40,8 @@ test("everything can be set, and nothing else is taken along", () => {
     ...environment,
     GRPC_PORT: 0,
     EMBEDDED_DATABASE: true,
+    GRPC_MAX_CONNECTION_AGE_MS: 60_000,
+    TLS_DISABLED: false,
     AUTH_DISABLED: false,
   });
 });
@@ -43,6 +54,13 @@ test("a variable that is set to nothing counts as unset", () => {
     "DATABASE_URL",
     "DATA_DIR",
     "EMBEDDED_DATABASE",
+    "GRPC_MAX_CONNECTION_AGE_MS",
+    "TLS_CERT_FILE",
+    "TLS_KEY_FILE",
+    "TLS_CLIENT_CA_FILE",
+    "TLS_CLIENT_GRANTS_FILE",
+    "TLS_CA_FILE",
+    "TLS_DISABLED",
     "AUTH_ISSUER",
     "AUTH_AUDIENCE",
     "AUTH_JWKS_URL",
@@ -85,11 +103,12 @@ describe("a wrong value is named, with what it should be", () => {
         [
           "the environment is wrong:",
           "DATABASE_URL must be set in production: the embedded database survives the end of its process but not a power cut; EMBEDDED_DATABASE=true accepts that",
-          "AUTH_ISSUER must be set in production, with AUTH_AUDIENCE and AUTH_JWKS_URL or AUTH_JWKS_FILE: otherwise anyone may call everything; AUTH_DISABLED=true accepts that",
+          "TLS_CERT_FILE must be set in production, with TLS_KEY_FILE: otherwise everybody on the way can read and change everything; TLS_DISABLED=true accepts that",
+          "AUTH_ISSUER must be set in production, with AUTH_AUDIENCE and AUTH_JWKS_URL or AUTH_JWKS_FILE, or else TLS_CLIENT_GRANTS_FILE: otherwise anyone may call everything; AUTH_DISABLED=true accepts that",
         ].join("\n  "),
       ),
     );
-    const accepted = { EMBEDDED_DATABASE: "true", AUTH_DISABLED: "true" };
+    const accepted = { EMBEDDED_DATABASE: "true", TLS_DISABLED: "true", AUTH_DISABLED: "true" };
     expect(() => readConfig({ NODE_ENV: "production", ...accepted })).not.toThrow();
   });
 

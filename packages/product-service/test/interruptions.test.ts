@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
-import { Code } from "@org/kit/client";
-import { type PostgresServer, startPostgres } from "@org/database/testing";
+import { ProductServiceDefinition } from "@org/contracts/product/v1";
+import { Code, createChannel, createClient } from "@org/kit/client";
+import { type PostgresServer, type Session, startMain, startPostgres } from "@org/database/testing";
 import { gather, outcomesOf, product, upsert } from "./contract/messages.ts";
 import { startService, type TestService } from "./start-service.ts";
 
@@ -21,6 +22,17 @@ beforeEach(async () => {
 
 function start(): Promise<TestService> {
   return startService({ DATABASE_URL: url, DATA_DIR: "unused", EMBEDDED_DATABASE: false });
+}
+
+const waiting =
+  "select from pg_stat_activity where application_name = 'product-service' and wait_event_type = 'Lock'";
+
+/** Makes everybody who asks for products wait, until the session ends. */
+async function lockProducts(): Promise<Session> {
+  const session = await server.connect(url);
+  await session.query("begin");
+  await session.query("lock table products in access exclusive mode");
+  return session;
 }
 
 const category = "Large";
@@ -96,18 +108,13 @@ describe("a listing that nobody waits for any more reads no more pages", () => {
   test("also not the one that it is waiting for", async () => {
     await using service = await start();
     await fillCategory();
-    await using session = await server.connect(url);
-    await session.query("begin");
-    await session.query("lock table products");
-
+    await using session = await lockProducts();
     const controller = new AbortController();
     const stream = service.products.listProductsByCategory(
       { category },
       { signal: controller.signal },
     );
     const first = stream.next();
-    const waiting =
-      "select from pg_stat_activity where application_name = 'product-service' and wait_event_type = 'Lock'";
     await server.untilRows(1, waiting);
     controller.abort();
     await expect(first).rejects.toMatchObject({ code: Code.CANCELLED });
@@ -115,6 +122,88 @@ describe("a listing that nobody waits for any more reads no more pages", () => {
     await server.untilRows(0, waiting);
     await session.query("rollback");
     expect(await service.products.getProduct({ productId: "large1" })).toMatchObject({ category });
+  });
+});
+
+describe("who has gone does not keep the database busy", () => {
+  test("a product whose deadline passed", async () => {
+    await using service = await start();
+    const { products } = service;
+    const known = { productId: "p001" };
+    await products.getProduct(known);
+    await using session = await lockProducts();
+    const calls = Array.from({ length: 30 }, () => products.getProduct(known, { timeoutMs: 300 }));
+    const exceeded = { status: "rejected", reason: { code: Code.DEADLINE_EXCEEDED } };
+    expect(await Promise.allSettled(calls)).toMatchObject(calls.map(() => exceeded));
+    // The table is still locked: only the server's giving up ends the wait.
+    await server.untilRows(0, waiting);
+    await session.query("rollback");
+    expect(await products.getProduct(known)).toMatchObject({ id: "p001" });
+  });
+
+  test("a product that was cancelled", async () => {
+    await using service = await start();
+    await using session = await lockProducts();
+    const controller = new AbortController();
+    const { signal } = controller;
+    const call = service.products.getProduct({ productId: "p001" }, { signal });
+    await server.untilRows(1, waiting);
+    controller.abort();
+    await expect(call).rejects.toMatchObject({ code: Code.CANCELLED });
+    await server.untilRows(0, waiting);
+    await session.query("rollback");
+  });
+
+  test("an import that was cancelled, of which only what was answered is certain", async () => {
+    await using service = await start();
+    const { products } = service;
+    const first = product();
+    const second = product();
+    const controller = new AbortController();
+    const locked = Promise.withResolvers<void>();
+    async function* requests() {
+      yield upsert(first, 0n);
+      await locked.promise;
+      yield upsert(second, 1n);
+    }
+    const answers = products.importProducts(requests(), { signal: controller.signal });
+    expect((await answers.next()).value).toMatchObject({ sequence: 0n });
+    await using session = await lockProducts();
+    locked.resolve();
+    await server.untilRows(1, waiting);
+    controller.abort();
+    await expect(answers.next()).rejects.toMatchObject({ code: Code.CANCELLED });
+    await server.untilRows(0, waiting);
+    await session.query("rollback");
+    expect(await products.getProduct({ productId: first.id })).toEqual(first);
+    await expect(products.getProduct({ productId: second.id })).rejects.toMatchObject({
+      code: Code.NOT_FOUND,
+    });
+  });
+
+  test("a product whose service was killed", async () => {
+    await using main = startMain({
+      main: new URL("../src/main.ts", import.meta.url),
+      environment: { GRPC_PORT: "0", DATABASE_URL: url },
+    });
+    const services = [ProductServiceDefinition];
+    const channel = createChannel({ target: `127.0.0.1:${await main.port}`, services });
+    const products = createClient(ProductServiceDefinition, { channel });
+    await using session = await lockProducts();
+    const timeoutMs = 3_000;
+    const before = performance.now();
+    const call = Promise.allSettled([products.getProduct({ productId: "p001" }, { timeoutMs })]);
+    await server.untilRows(1, waiting);
+    main.kill("SIGKILL");
+    await main.exit;
+    // PostgreSQL does not look who is there while it waits for a lock: it ends the statement by its time.
+    await server.untilRows(0, waiting);
+    const took = performance.now() - before;
+    expect(took).toBeGreaterThan(timeoutMs - 50);
+    expect(took).toBeLessThan(2 * timeoutMs);
+    expect(await call).toMatchObject([{ status: "rejected" }]);
+    channel.close();
+    await session.query("rollback");
   });
 });
 

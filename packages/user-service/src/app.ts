@@ -1,6 +1,6 @@
 import { descriptorSet } from "@org/contracts/descriptor";
 import { openDatabase } from "@org/database";
-import { authenticationOf, createLogger, type RunningServer, serve } from "@org/kit";
+import { createLogger, followCalls, type RunningServer, serve } from "@org/kit";
 import { v7 as newId } from "uuid";
 import type { Config } from "./config.ts";
 import { Directory } from "./domain/directory.ts";
@@ -22,19 +22,16 @@ export interface AppOptions {
 /** Puts user-service together and starts it. */
 export async function startApp(config: Config, options: AppOptions = {}): Promise<RunningServer> {
   const logger = createLogger({ name, level: config.LOG_LEVEL });
-  const authenticate = authenticationOf(config, logger);
-  const database = await openDatabase({ name, config, migrations });
+  const database = await openDatabase({ name, config, migrations, currentCall: followCalls() });
   try {
     const store = new SqlUserStore(database);
     const directory = new Directory({ store, newId });
     const pageTokens = createPageTokens(await store.pageTokenKey());
     return await serve({
+      config,
       services: [userHandlers({ directory, pageTokens })],
-      host: config.GRPC_HOST,
-      port: config.GRPC_PORT,
       descriptorSets: [descriptorSet],
       logger,
-      ...(authenticate && { authenticate }),
       onClosed: () => database.close(),
       ...options,
     });

@@ -3,13 +3,7 @@ import {
   databaseEnvironment,
   refuseEmbeddedInProduction,
 } from "@org/database";
-import {
-  portVariable,
-  readEnvironment,
-  refuseHalfAuthentication,
-  type ServerConfig,
-  serverEnvironment,
-} from "@org/kit";
+import { portVariable, readServerConfig, type ServerConfig, serverEnvironment } from "@org/kit";
 import { z } from "zod";
 
 /** The configuration of user-service, by the variables of the environment that it reads. */
@@ -20,10 +14,9 @@ export interface Config extends ServerConfig, DatabaseConfig {
 
 const schema: z.ZodType<Config> = z
   .object({ ...serverEnvironment, ...databaseEnvironment, GRPC_PORT: portVariable(50_052) })
-  .superRefine(refuseEmbeddedInProduction)
-  .superRefine(refuseHalfAuthentication);
+  .superRefine(refuseEmbeddedInProduction);
 
 /** Reads the configuration. Throws an EnvironmentError that names each variable which is wrong. */
 export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config {
-  return readEnvironment(schema, environment);
+  return readServerConfig(schema, environment);
 }

@@ -50,6 +50,35 @@ describe("who has gone does not keep the database busy", () => {
     expect(await page(service, 1)).toEqual({ users: [], tokens: [] });
   });
 
+  test.each([
+    [
+      "a user",
+      (service: TestService, signal: AbortSignal) =>
+        service.users.getUser({ userId: "01900000-0000-7000-8000-000000000000" }, { signal }),
+    ],
+    [
+      "a creation",
+      (service: TestService, signal: AbortSignal) =>
+        service.users.createUser(newUser(), { signal }),
+    ],
+    [
+      "a creation that can be repeated",
+      (service: TestService, signal: AbortSignal) =>
+        service.users.createUser(newUser({ requestId: unique("request") }), { signal }),
+    ],
+  ])("%s that was cancelled", async (_, ask) => {
+    await using service = await start();
+    await using session = await lockUsers();
+    const controller = new AbortController();
+    const call = ask(service, controller.signal);
+    await server.untilRows(1, waiting);
+    controller.abort();
+    await expect(call).rejects.toMatchObject({ code: Code.CANCELLED });
+    await server.untilRows(0, waiting);
+    await session.query("rollback");
+    expect(await allNames(service)).toEqual([]);
+  });
+
   test("a listing whose deadline passed", async () => {
     await using service = await start();
     await using session = await lockUsers();

@@ -3,7 +3,7 @@ import { UserServiceDefinition } from "@org/contracts/user/v1";
 import type { DatabaseConfig } from "@org/database";
 import type { RunningServer } from "@org/kit";
 import { type Client, createChannel, createClient } from "@org/kit/client";
-import { startApp } from "../src/app.ts";
+import { readConfig, startApp } from "../src/app.ts";
 
 /** The service on a free port, and a client that is connected to it. */
 export interface TestService extends AsyncDisposable {
@@ -15,13 +15,7 @@ export interface TestService extends AsyncDisposable {
 /** Starts the service as its main does, on a database of the test's. */
 export async function startService(database: DatabaseConfig): Promise<TestService> {
   const server = await startApp(
-    {
-      GRPC_HOST: "127.0.0.1",
-      AUTH_DISABLED: false,
-      GRPC_PORT: 0,
-      LOG_LEVEL: "silent",
-      ...database,
-    },
+    { ...readConfig({ GRPC_PORT: "0", LOG_LEVEL: "silent" }), ...database },
     { signals: false },
   );
   const channel = createChannel({ target: server.target, services: [UserServiceDefinition] });

@@ -12,6 +12,12 @@ export interface Config {
   readonly users: string;
   /** What to be recognised by; undefined for nothing. */
   readonly token: string | undefined;
+  /** The file with the authorities that the services' certificates come from; undefined for plaintext. */
+  readonly caFile: string | undefined;
+  /** The file with the user's own certificate; undefined for none. */
+  readonly certFile: string | undefined;
+  /** The file with the private key of that certificate. */
+  readonly keyFile: string | undefined;
   /** What the program is called in its help. */
   readonly programName: string;
   /** Whether to colour what goes to a stream. */
@@ -28,6 +34,9 @@ const schema = z.object({
   PRODUCTS_TARGET: targetSchema.default(defaultTargets.products),
   USERS_TARGET: targetSchema.default(defaultTargets.users),
   ACCESS_TOKEN: z.string().optional(),
+  TLS_CA_FILE: z.string().optional(),
+  TLS_CERT_FILE: z.string().optional(),
+  TLS_KEY_FILE: z.string().optional(),
   NO_COLOR: z.string().optional(),
   FORCE_COLOR: z.string().optional(),
   TERM: z.string().optional(),
@@ -46,11 +55,15 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
     throw new UsageError(problems.join("; "));
   }
   const { PRODUCTS_TARGET, USERS_TARGET, ACCESS_TOKEN, npm_lifecycle_event } = result.data;
+  const { TLS_CA_FILE, TLS_CERT_FILE, TLS_KEY_FILE } = result.data;
   const { NO_COLOR, FORCE_COLOR, TERM } = result.data;
   return {
     products: PRODUCTS_TARGET,
     users: USERS_TARGET,
     token: ACCESS_TOKEN,
+    caFile: TLS_CA_FILE,
+    certFile: TLS_CERT_FILE,
+    keyFile: TLS_KEY_FILE,
     programName: npm_lifecycle_event === "client" ? "pnpm client" : "org-client",
     colors: (stream) => {
       // https://force-color.org and https://no-color.org; of both, Node itself takes the first.

@@ -1,5 +1,5 @@
 import { inspect } from "node:util";
-import { Code, codeName, type RpcError } from "@org/kit/client";
+import { Code, codeName, type RpcError, TlsFileError } from "@org/kit/client";
 import { CommanderError } from "commander";
 import type { Output } from "./output.ts";
 import { printable } from "./printable.ts";
@@ -18,7 +18,7 @@ export function reportError(error: unknown, output: Output): 0 | 1 | 2 {
     if (error.code !== "commander.help") reportUsage(commanderText(error), output);
     return 2;
   }
-  if (error instanceof UsageError) {
+  if (error instanceof UsageError || error instanceof TlsFileError) {
     reportUsage(error.message, output);
     return 2;
   }

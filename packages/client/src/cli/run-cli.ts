@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
+import type { ClientTls } from "@org/kit/client";
 import type { Command } from "commander";
 import { type Config, readConfig } from "./config.ts";
 import { Output } from "./output.ts";
@@ -7,6 +8,7 @@ import { createProgram, type GlobalOptions } from "./program.ts";
 import { reportError } from "./report-error.ts";
 import { Session } from "./session.ts";
 import { isTerminal } from "./terminal.ts";
+import { UsageError } from "./usage-error.ts";
 
 /** What the process ends with after Ctrl-C: 128 and the number of SIGINT. */
 const interruptedCode = 130;
@@ -65,16 +67,37 @@ function openSession(
   output: Output,
   signal: AbortSignal,
 ): Session {
-  const { products, users, timeout, tokenFile } = program.opts<GlobalOptions>();
+  const options = program.opts<GlobalOptions>();
+  const { products, users, timeout, tokenFile } = options;
   return new Session({
     targets: { products: products ?? config.products, users: users ?? config.users },
     timeoutMs: timeout,
+    tls: tlsOf(options, config),
     token: tokenFile === undefined ? config.token : { file: tokenFile },
     output,
     stdin: process.stdin,
     signal,
     progressStream: isTerminal(process.stderr) ? process.stderr : undefined,
   });
+}
+
+function tlsOf(options: GlobalOptions, config: Config): ClientTls | undefined {
+  const { serverName } = options;
+  const { caFile = config.caFile, certFile = config.certFile, keyFile = config.keyFile } = options;
+  if (caFile === undefined) {
+    const needless = {
+      "--cert-file": options.certFile,
+      "--key-file": options.keyFile,
+      "--server-name": serverName,
+    };
+    const [given] = Object.entries(needless).filter(([, value]) => value !== undefined);
+    if (given === undefined) return undefined;
+    throw new UsageError(`${given[0]} is for calls by TLS, which --ca-file asks for`);
+  }
+  if ((certFile === undefined) !== (keyFile === undefined)) {
+    throw new UsageError("--cert-file and --key-file are given together, or not at all");
+  }
+  return { caFile, certFile, keyFile, serverName };
 }
 
 /** Ends the process when whoever reads its results has left, as `| head` does: that is no failure. */

@@ -1,5 +1,11 @@
 import type { Readable, Writable } from "node:stream";
-import { type CallOptions, createChannel, RpcError, type Token } from "@org/kit/client";
+import {
+  type CallOptions,
+  type ClientTls,
+  createChannel,
+  RpcError,
+  type Token,
+} from "@org/kit/client";
 import { type Clients, connect, type Services } from "../connect.ts";
 import type { Output } from "./output.ts";
 
@@ -11,6 +17,8 @@ export interface SessionOptions {
   readonly timeoutMs: number | undefined;
   /** What the services recognise the user by; undefined for nothing. */
   readonly token: Token | undefined;
+  /** How the services are connected to; undefined for plaintext. */
+  readonly tls: ClientTls | undefined;
   readonly output: Output;
   readonly stdin: Readable;
   /** Aborted when the user presses Ctrl-C. */
@@ -36,9 +44,9 @@ export class CallFailure extends Error {
     this.target = target;
   }
 
-  /** The status' text, without the heading that grpc-js puts even where nothing follows it. */
+  /** The status' text. */
   get text(): string {
-    return this.error.text.replace(/ Resolution note: $/, "");
+    return this.error.text;
   }
 }
 
@@ -47,6 +55,7 @@ export class Session {
   readonly targets: SessionOptions["targets"];
   readonly timeoutMs: number | undefined;
   readonly token: Token | undefined;
+  readonly tls: ClientTls | undefined;
   readonly output: Output;
   readonly stdin: Readable;
   readonly signal: AbortSignal;
@@ -60,6 +69,7 @@ export class Session {
     this.targets = options.targets;
     this.timeoutMs = options.timeoutMs;
     this.token = options.token;
+    this.tls = options.tls;
     this.output = options.output;
     this.stdin = options.stdin;
     this.signal = options.signal;
@@ -74,8 +84,8 @@ export class Session {
 
   /** The clients of both services. */
   get clients(): Clients {
-    const { targets, token } = this;
-    this.#clients ??= connect(token === undefined ? targets : { ...targets, token });
+    const { targets, token, tls } = this;
+    this.#clients ??= connect({ ...targets, ...(token && { token }), ...(tls && { tls }) });
     return this.#clients;
   }
 
@@ -89,7 +99,8 @@ export class Session {
 
   /** Makes calls to any target. A failed one throws a {@link CallFailure}. */
   async callTarget<T>(target: string, work: (channel: Channel) => Promise<T>): Promise<T> {
-    const channel = createChannel({ target });
+    const { tls } = this;
+    const channel = createChannel({ target, ...(tls && { tls }) });
     this.#channels.push(channel);
     return await onTarget(target, () => work(channel));
   }

@@ -1,0 +1,385 @@
+/** Do calls reach the replicas that answer, and only those, in equal shares? Over real sockets, some of them faulty. */
+import { once } from "node:events";
+import { constants, createServer as createHttp2Server } from "node:http2";
+import { createServer, type Server } from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
+import { describe, expect, test } from "@jest/globals";
+import type { Metadata } from "@grpc/grpc-js";
+import { User, UserServiceDefinition } from "@org/contracts/user/v1";
+import { createLogger } from "@org/kit";
+import {
+  type ChannelSettings,
+  type Client,
+  Code,
+  createChannel,
+  createClient,
+  RpcError,
+} from "@org/kit/client";
+import {
+  type CountingServer,
+  startCountingServer,
+  userReading,
+} from "./support/counting-server.ts";
+import { startProxy } from "./support/faulty-proxy.ts";
+
+/** Longer than a peer may be silent before it is disconnected. */
+const slow = 30_000;
+
+interface TestClient extends Disposable {
+  readonly client: Client<typeof userReading>;
+}
+
+function connectTo(
+  targets: readonly string[],
+  settings: Partial<ChannelSettings> = {},
+): TestClient {
+  const channel = createChannel({
+    target: `ipv4:${targets.join(",")}`,
+    services: [UserServiceDefinition],
+    ...settings,
+  });
+  return {
+    client: createClient(userReading, { channel }),
+    [Symbol.dispose]: () => {
+      channel.close();
+    },
+  };
+}
+
+async function callTimes(client: TestClient["client"], count: number): Promise<void> {
+  for (let done = 0; done < count; done += 1) await client.getUser({ userId: "u" });
+}
+
+/** Calls until each of the servers has had one: connections are made one after the other. */
+async function callAll(
+  client: TestClient["client"],
+  servers: readonly CountingServer[],
+): Promise<void> {
+  while (servers.some(({ calls }) => calls === 0)) await callTimes(client, 1);
+}
+
+/** How many more calls each server has had after that. */
+async function sharesOf(
+  servers: readonly CountingServer[],
+  work: Promise<unknown>,
+): Promise<number[]> {
+  const before = servers.map(({ calls }) => calls);
+  await work;
+  return servers.map(({ calls }, index) => calls - (before[index] ?? 0));
+}
+
+async function failureOf(call: Promise<unknown>): Promise<RpcError> {
+  const error: unknown = await call.then(
+    () => new Error("the call was answered"),
+    (thrown: unknown) => thrown,
+  );
+  if (error instanceof RpcError) return error;
+  throw error;
+}
+
+describe("a list of replicas", () => {
+  test("is called in turns", async () => {
+    await using a = await startCountingServer();
+    await using b = await startCountingServer();
+    await using c = await startCountingServer();
+    const servers = [a, b, c];
+    using connected = connectTo(servers.map(({ server }) => server.target));
+    await callAll(connected.client, servers);
+    expect(await sharesOf(servers, callTimes(connected.client, 300))).toEqual([100, 100, 100]);
+  });
+
+  test("is not, where one is to be used as long as it answers", async () => {
+    await using a = await startCountingServer();
+    await using b = await startCountingServer();
+    using connected = connectTo([a.server.target, b.server.target], {
+      balancing: { policy: "pick_first" },
+    });
+    await callTimes(connected.client, 100);
+    expect([a.calls, b.calls].toSorted((x, y) => x - y)).toEqual([0, 100]);
+  });
+
+  test("loses one that fails nearly all of its calls, and gets it back", async () => {
+    let isBroken = true;
+    const broken = await startCountingServer(() => {
+      if (isBroken) throw new RpcError(Code.INTERNAL, "broken");
+      return User.fromPartial({ id: "u" });
+    });
+    await using a = await startCountingServer();
+    await using b = await startCountingServer();
+    const servers = [a, b, broken];
+    using connected = connectTo(
+      servers.map(({ server }) => server.target),
+      { balancing: { outlierDetection: { intervalMs: 100, baseEjectionMs: 1_000 } } },
+    );
+    const { client } = connected;
+    const callAnyway = (): Promise<unknown> =>
+      client.getUser({ userId: "u" }).catch(() => undefined);
+    // Until thirty calls in a row have passed it over.
+    for (let passedOver = 0; passedOver < 30; ) {
+      const [, , share] = await sharesOf(servers, callAnyway());
+      passedOver = share === 0 ? passedOver + 1 : 0;
+    }
+    isBroken = false;
+    const before = broken.calls;
+    while (broken.calls === before) await callAnyway();
+    expect(broken.calls).toBe(before + 1);
+    await broken[Symbol.asyncDispose]();
+  });
+
+  test("has several connections to each where that is asked for", async () => {
+    await using a = await startCountingServer();
+    using connected = connectTo([a.server.target], { connections: 3 });
+    await callTimes(connected.client, 30);
+    expect(a.peers.size).toBe(3);
+  });
+});
+
+describe("a replica that is silent", () => {
+  test(
+    "from the moment it accepts is given up after 5 s, and others are used at once",
+    async () => {
+      await using silent = await listenInSilence();
+      await using good = await startCountingServer();
+      using connected = connectTo([silent.target, good.server.target]);
+      await callTimes(connected.client, 20);
+      expect(good.calls).toBe(20);
+
+      using alone = connectTo([silent.target]);
+      const error = await failureOf(alone.client.getUser({ userId: "u" }, { timeoutMs: 20_000 }));
+      expect(error.code).toBe(Code.UNAVAILABLE);
+    },
+    slow,
+  );
+
+  test(
+    "all of a sudden is passed over within a second, and its calls go elsewhere",
+    async () => {
+      const answered = Promise.withResolvers<void>();
+      let holds = false;
+      await using a = await startCountingServer(async ({ userId }) => {
+        if (holds) await answered.promise;
+        return User.fromPartial({ id: userId });
+      });
+      await using b = await startCountingServer();
+      await using proxy = await startProxy(a.server.target);
+      using connected = connectTo([proxy.target, b.server.target]);
+      const { client } = connected;
+      await callAll(client, [a, b]);
+
+      holds = true;
+      const held: Promise<unknown>[] = [];
+      // Of two in turns, one is on the replica that is about to be cut off.
+      const callsBefore = a.calls;
+      held.push(client.getUser({ userId: "held" }), client.getUser({ userId: "held" }));
+      while (a.calls === callsBefore) await turn();
+      proxy.mode = { kind: "blackhole" };
+      const cutOff = performance.now();
+      const late: string[] = [];
+      for (let begun = cutOff; begun - cutOff < 1_500; begun = performance.now()) {
+        const outcome = await client.getUser({ userId: "u" }, { timeoutMs: 300 }).then(
+          () => "answered",
+          () => "failed",
+        );
+        if (begun - cutOff > 1_000) late.push(outcome);
+      }
+      expect(new Set(late)).toEqual(new Set(["answered"]));
+      // Idempotent, they are tried again once the connection has been given up.
+      expect(await Promise.all(held)).toMatchObject([{ id: "held" }, { id: "held" }]);
+      answered.resolve();
+    },
+    slow,
+  );
+
+  test(
+    "in a call alone, and not to pings, is waited for",
+    async () => {
+      await using a = await startCountingServer(async ({ userId }) => {
+        await delay(4_000);
+        return User.fromPartial({ id: userId });
+      });
+      using connected = connectTo([a.server.target]);
+      expect(await connected.client.getUser({ userId: "u" }, { timeoutMs: 20_000 })).toMatchObject({
+        id: "u",
+      });
+      expect(a.calls).toBe(1);
+    },
+    slow,
+  );
+});
+
+/** Resolves in a later turn of the event loop. */
+function turn(): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  setImmediate(resolve);
+  return promise;
+}
+
+/** A server that accepts connections, and says nothing at all. */
+async function listenInSilence(): Promise<AsyncDisposable & { readonly target: string }> {
+  const sockets = new Set<{ destroy(): void }>();
+  const server: Server = createServer((socket) => {
+    socket.on("error", () => undefined).resume();
+    sockets.add(socket);
+  });
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("it listens on no port");
+  return {
+    target: `127.0.0.1:${address.port}`,
+    async [Symbol.asyncDispose]() {
+      for (const socket of sockets) socket.destroy();
+      await once(server.close(), "close");
+    },
+  };
+}
+
+describe("a retry", () => {
+  const unavailable = (metadata?: Metadata): RpcError =>
+    new RpcError(Code.UNAVAILABLE, "try again", metadata && { metadata });
+
+  test("waits as long as the server asks for", async () => {
+    const times: number[] = [];
+    await using a = await startCountingServer(({ userId }, call) => {
+      times.push(performance.now());
+      if (times.length > 1) return User.fromPartial({ id: userId });
+      call.trailer.set("grpc-retry-pushback-ms", "700");
+      throw unavailable();
+    });
+    using connected = connectTo([a.server.target]);
+    await callTimes(connected.client, 1);
+    const [first = 0, second = 0] = times;
+    expect(second - first).toBeGreaterThanOrEqual(699);
+  });
+
+  test("is not made where the server says so", async () => {
+    await using a = await startCountingServer((_request, call) => {
+      call.trailer.set("grpc-retry-pushback-ms", "-1");
+      throw unavailable();
+    });
+    using connected = connectTo([a.server.target]);
+    expect((await failureOf(callTimes(connected.client, 1))).code).toBe(Code.UNAVAILABLE);
+    expect(a.calls).toBe(1);
+  });
+
+  test("is seen in the logs of both sides", async () => {
+    let failures = 2;
+    await using a = await startCountingServer(({ userId }) => {
+      failures -= 1;
+      if (failures >= 0) throw unavailable();
+      return User.fromPartial({ id: userId });
+    });
+    const log: string[] = [];
+    const logger = createLogger({
+      name: "client",
+      destination: { write: (line) => void log.push(line) },
+    });
+    using connected = connectTo([a.server.target], { logger });
+    await callTimes(connected.client, 2);
+    const path = "/org.user.v1.UserService/GetUser";
+    const retried = log.map((line): unknown => JSON.parse(line));
+    expect(retried).toMatchObject([{ msg: "a call was retried", path, retries: 2, code: "OK" }]);
+    const attempts = a.log
+      .map((line): unknown => JSON.parse(line))
+      .filter((line) => typeof line === "object" && line !== null && "previousAttempts" in line);
+    // At most one line a second.
+    expect(attempts).toMatchObject([{ msg: "a call is tried again", path, previousAttempts: 1 }]);
+  });
+});
+
+test("calls whose deadlines pass do not harm others on the same connection", async () => {
+  const never = new Promise<never>(() => undefined);
+  await using a = await startCountingServer(({ userId }) =>
+    userId === "slow" ? never : User.fromPartial({ id: userId }),
+  );
+  using connected = connectTo([a.server.target]);
+  const { client } = connected;
+  await callTimes(client, 1);
+  // A Node server takes 1,000 resets at once, and then closes the connection.
+  const late = Array.from({ length: 1_500 }, () =>
+    failureOf(client.getUser({ userId: "slow" }, { timeoutMs: 300 })),
+  );
+  const codes = new Set((await Promise.all(late)).map(({ code }) => code));
+  expect([...codes]).toEqual([Code.DEADLINE_EXCEEDED]);
+  await callTimes(client, 100);
+  expect(a.peers.size).toBe(1);
+});
+
+test("a call whose deadline passes is reset where the server does not end it", async () => {
+  const reset = Promise.withResolvers<number>();
+  const server = createHttp2Server((request) => {
+    request.stream.on("aborted", () => {
+      reset.resolve(request.stream.rstCode ?? Number.NaN);
+    });
+  });
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("it listens on no port");
+  using connected = connectTo([`127.0.0.1:${address.port}`]);
+  const begun = performance.now();
+  const error = await failureOf(connected.client.getUser({ userId: "u" }, { timeoutMs: 100 }));
+  expect(error.code).toBe(Code.DEADLINE_EXCEEDED);
+  expect(await reset.promise).toBe(constants.NGHTTP2_CANCEL);
+  // The server is given a second to end it by itself.
+  expect(performance.now() - begun).toBeGreaterThan(1_000);
+  server.close();
+});
+
+describe("what would not do what it says is refused", () => {
+  const open = (settings: Partial<ChannelSettings>): (() => unknown) => {
+    return () => createChannel({ target: "localhost:1", ...settings });
+  };
+  const serviceConfig = (config: unknown): Partial<ChannelSettings> => ({
+    channelOptions: { "grpc.service_config": JSON.stringify(config) },
+  });
+  const roundRobin = [{ round_robin: {} }];
+
+  test.each([
+    ["a URL", { target: "http://localhost:1" }, /must be gRPC's[^]*target/],
+    ["no target", { target: "" }, /target/],
+    ["no connection", { connections: 0 }, /connections/],
+    ["no time between pings", { keepaliveMs: 0 }, /keepaliveMs/],
+    [
+      "a share above all",
+      { balancing: { outlierDetection: { failurePercent: 101 } } },
+      /failurePercent/,
+    ],
+    ["half a millisecond", { balancing: { outlierDetection: { intervalMs: 0.5 } } }, /intervalMs/],
+    [
+      "a list by TLS, without the name in its certificates",
+      { target: "ipv4:127.0.0.1:1,127.0.0.1:2", tls: {} },
+      /tls\.serverName/,
+    ],
+    [
+      "a service config that is no JSON",
+      { channelOptions: { "grpc.service_config": "{" } },
+      /no JSON/,
+    ],
+    [
+      "a policy that is not known",
+      serviceConfig({ loadBalancingConfig: [{ roundrobin: {} }] }),
+      /no balancing policy of this name[^]*roundrobin/,
+    ],
+    [
+      "a policy without a name",
+      serviceConfig({ loadBalancingConfig: [{}] }),
+      /its name as the only key/,
+    ],
+    [
+      "a duration in the wrong form",
+      serviceConfig({
+        loadBalancingConfig: [{ outlier_detection: { interval: "1s", child_policy: roundRobin } }],
+      }),
+      /outlier_detection\.interval/,
+    ],
+    [
+      "an unknown policy inside of another",
+      serviceConfig({
+        loadBalancingConfig: [{ outlier_detection: { child_policy: [{ random: {} }] } }],
+      }),
+      /outlier_detection\.child_policy\[0\]\.random/,
+    ],
+  ] as const)("%s", (_, settings, message) => {
+    expect(open(settings)).toThrow(TypeError);
+    expect(open(settings)).toThrow(message);
+  });
+});

@@ -1,0 +1,42 @@
+import type { Metadata, StatusObject } from "@grpc/grpc-js";
+import { Code } from "./code.ts";
+
+/**
+ * What grpc-js says where no address answers, around what is wrong: each policy repeats what the one below it says,
+ * and the last adds a heading that mostly has nothing below it.
+ */
+const wrapping =
+  /^round_robin: No connection established\. Last error: (?=No connection)| Resolution note: $/g;
+
+/**
+ * A failure as it is. An answer may come before the last request: grpc-js then ends the stream, and lets the
+ * error of the next write replace the server's OK.
+ */
+export function corrected(status: StatusObject): StatusObject {
+  const { code, details } = status;
+  if (code === Code.INTERNAL && details === "Write error: write after end") {
+    return { ...status, code: Code.OK };
+  }
+  return code === Code.UNAVAILABLE
+    ? { ...status, details: details.replaceAll(wrapping, "") }
+    : status;
+}
+
+/**
+ * Whether the server has not looked at the call at all, as when it was sent on a connection that was being
+ * closed (RFC 9113, section 8.7): whatever its method does, it may be sent again. grpc-js does that once, and may
+ * meet the next connection that is being closed; it keeps the code of the reset to itself.
+ */
+export function isRefused({ code, details, metadata }: StatusObject): boolean {
+  return (
+    code === Code.UNAVAILABLE &&
+    details === "Stream refused by server" &&
+    Object.keys(metadata.getMap()).length === 0
+  );
+}
+
+/** How often grpc-js has tried again, by what it notes in the metadata that it receives. */
+export function retriesIn(metadata: Metadata): number {
+  const [attempts] = metadata.get("grpc-previous-rpc-attempts");
+  return Number(attempts ?? 0);
+}

@@ -1,0 +1,90 @@
+import { constants, type ServerHttp2Session } from "node:http2";
+import type { Server } from "@grpc/grpc-js";
+
+/** Of how much the age of connections differs, so that they are not all replaced at once: of gRPC's A9, 10 %. */
+const ageJitter = 0.1;
+
+/**
+ * How often a client is asked whether it is still there, in milliseconds, and has to have answered the last time: a
+ * host that has vanished does not close its connections. grpc-js's own keepalive destroys connections that are
+ * being closed, with the calls on them (1.14.7, `sendPing`).
+ */
+const keepaliveMs = 30_000;
+
+/**
+ * The HTTP/2 connections of a server, and how they are ended without a call being lost. grpc-js announces the end
+ * of a connection and closes it at once: a call that its client sends before it has read of that fails there, one
+ * in some thousands of connections. RFC 9113, section 6.8: what the client sends until it has answered a ping,
+ * it may have sent before it knew.
+ */
+export class Connections {
+  readonly #sessions = new Set<ServerHttp2Session>();
+
+  /** Those that are made from now on by what was made by `createConnectionInjector`, none older than `maxAgeMs`. */
+  constructor(server: Server, maxAgeMs: number) {
+    for (const http2Server of http2ServersOf(server)) {
+      http2Server.on("session", (session) => {
+        this.#keep(session, maxAgeMs);
+      });
+    }
+  }
+
+  /** Ends all of them. Resolves once every client knows that it has to send its next calls elsewhere, or has left. */
+  async retire(): Promise<void> {
+    await Promise.all(Array.from(this.#sessions, retire));
+  }
+
+  #keep(session: ServerHttp2Session, maxAgeMs: number): void {
+    this.#sessions.add(session);
+    const ageMs = maxAgeMs * (1 + ageJitter * (2 * Math.random() - 1));
+    const timer = setTimeout(() => {
+      void retire(session);
+    }, ageMs).unref();
+    let isPinged = false;
+    const keepalive = setInterval(() => {
+      if (session.closed || session.destroyed) return;
+      if (isPinged) session.destroy();
+      else isPinged = session.ping(() => (isPinged = false));
+    }, keepaliveMs).unref();
+    session.once("close", () => {
+      this.#sessions.delete(session);
+      clearTimeout(timer);
+      clearInterval(keepalive);
+    });
+  }
+}
+
+/** The calls that a connection has go on; it is closed after the last. */
+function retire(session: ServerHttp2Session): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  if (session.closed || session.destroyed) {
+    resolve();
+    return promise;
+  }
+  session.once("close", resolve);
+  try {
+    session.goaway(constants.NGHTTP2_NO_ERROR);
+    session.ping(() => {
+      if (!session.destroyed) session.close();
+      resolve();
+    });
+  } catch {
+    // Node has ten pings under way at the most.
+    session.close();
+    resolve();
+  }
+  return promise;
+}
+
+type Http2Server = NonNullable<ServerHttp2Session["server"]> & {
+  on(event: "session", listener: (session: ServerHttp2Session) => void): unknown;
+};
+
+/** What grpc-js keeps to itself. Throws where it has another name one day: connections would never end. */
+function http2ServersOf(server: Server): Iterable<Http2Server> {
+  const servers: unknown = Reflect.get(server, "http2Servers");
+  if (!(servers instanceof Map) || servers.size === 0) {
+    throw new TypeError("this version of @grpc/grpc-js has its HTTP/2 servers elsewhere");
+  }
+  return servers.keys() as Iterable<Http2Server>;
+}

@@ -1,0 +1,18 @@
+import type { Channel, StatusObject } from "@grpc/grpc-js";
+import type { DeadlineQueue } from "./deadline-queue.ts";
+
+/** What one method needs to be called. Made once, with the client. */
+export interface MethodCaller {
+  readonly channel: Channel;
+  readonly path: string;
+  /** How long a call may take that does not say, in milliseconds. */
+  readonly timeoutMs: number;
+  /** How long any call may take, in milliseconds. */
+  readonly maxTimeoutMs: number;
+  /** For the calls that take `timeoutMs`; undefined where that is for ever. */
+  readonly deadlines: DeadlineQueue | undefined;
+  /** Told of a call that ended after retries; undefined where there is nobody to tell, or nothing is retried. */
+  readonly onRetried: ((retries: number, status: StatusObject) => void) | undefined;
+  readonly encode: (message: unknown) => Buffer;
+  readonly decode: (bytes: Buffer) => unknown;
+}

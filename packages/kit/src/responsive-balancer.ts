@@ -1,0 +1,148 @@
+import type { ClientHttp2Session } from "node:http2";
+import { type ChannelOptions, connectivityState, experimental } from "@grpc/grpc-js";
+import { peerAt } from "./peers.ts";
+
+/** What the service config calls it. */
+export const responsiveBalancer = "org_responsive";
+
+/** How long a connection may take from its beginning to the peer's HTTP/2 settings, in milliseconds. */
+const connectTimeoutMs = 5_000;
+
+class ResponsiveConfig implements experimental.TypedLoadBalancingConfig {
+  readonly child: experimental.TypedLoadBalancingConfig;
+
+  constructor(child: experimental.TypedLoadBalancingConfig) {
+    this.child = child;
+  }
+
+  getLoadBalancerName(): string {
+    return responsiveBalancer;
+  }
+
+  toJsonObject(): object {
+    return { [responsiveBalancer]: { child_policy: [this.child.toJsonObject()] } };
+  }
+
+  static createFromJson(json: {
+    readonly child_policy: Parameters<typeof experimental.selectLbConfigFromList>[0];
+  }): ResponsiveConfig {
+    const child = experimental.selectLbConfigFromList(json.child_policy);
+    if (child === null) throw new Error(`${responsiveBalancer} has no child policy that is known`);
+    return new ResponsiveConfig(child);
+  }
+}
+
+/**
+ * Balances as its child does, but passes over peers that have gone silent while others have not, and closes
+ * connections to peers that accept them and then say nothing, for which grpc-js waits without end
+ * (https://github.com/grpc/grpc-node/issues/2785).
+ */
+class ResponsiveBalancer implements experimental.LoadBalancer {
+  readonly #child: experimental.ChildLoadBalancerHandler;
+
+  constructor(helper: experimental.ChannelControlHelper) {
+    const childHelper = experimental.createChildChannelControlHelper(helper, {
+      createSubchannel: (address, options) => {
+        const subchannel = helper.createSubchannel(address, options);
+        limitConnecting(subchannel);
+        return subchannel;
+      },
+      updateState: (state, picker, errorMessage) => {
+        const isReady = state === connectivityState.READY;
+        helper.updateState(state, isReady ? new ResponsivePicker(picker) : picker, errorMessage);
+      },
+    });
+    this.#child = new experimental.ChildLoadBalancerHandler(childHelper);
+  }
+
+  updateAddressList(
+    endpoints: experimental.StatusOr<experimental.Endpoint[]>,
+    config: experimental.TypedLoadBalancingConfig,
+    options: ChannelOptions,
+    resolutionNote: string,
+  ): boolean {
+    return (
+      config instanceof ResponsiveConfig &&
+      this.#child.updateAddressList(endpoints, config.child, options, resolutionNote)
+    );
+  }
+
+  exitIdle(): void {
+    this.#child.exitIdle();
+  }
+
+  resetBackoff(): void {
+    this.#child.resetBackoff();
+  }
+
+  destroy(): void {
+    this.#child.destroy();
+  }
+
+  getTypeName(): string {
+    return responsiveBalancer;
+  }
+}
+
+/** How many silent peers are passed over for one call; where there are more, the next has to do. */
+const maxPassed = 16;
+
+class ResponsivePicker implements experimental.Picker {
+  readonly #child: experimental.Picker;
+
+  constructor(child: experimental.Picker) {
+    this.#child = child;
+  }
+
+  pick(args: experimental.PickArgs): experimental.PickResult {
+    for (let passed = 0; ; passed += 1) {
+      const result = this.#child.pick(args);
+      const { subchannel, pickResultType, status } = result;
+      if (subchannel === null) return result;
+      const peer = peerAt(subchannel.getAddress());
+      if (peer.isSilent && passed < maxPassed) continue;
+      // The child's own have nothing to be told: pick_first and round_robin count no calls.
+      const { callStarted: onCallStarted, callEnded: onCallEnded } = peer;
+      return { pickResultType, subchannel, status, onCallStarted, onCallEnded };
+    }
+  }
+}
+
+/** Connections that are looked after already: channels share them. */
+const limited = new WeakSet<object>();
+
+function limitConnecting(subchannel: experimental.SubchannelInterface): void {
+  const real = subchannel.getRealSubchannel();
+  if (limited.has(real)) return;
+  limited.add(real);
+  let timer: NodeJS.Timeout | undefined;
+  real.addConnectivityStateListener((_subchannel, _before, state) => {
+    clearTimeout(timer);
+    const address = real.getAddress();
+    if (state === connectivityState.READY) {
+      // grpc-js tells of the state first.
+      queueMicrotask(() => {
+        const session = sessionIn(real);
+        if (session !== undefined) peerAt(address).established(session);
+      });
+    }
+    if (state !== connectivityState.CONNECTING) return;
+    timer = setTimeout(() => {
+      peerAt(address).stopConnecting();
+    }, connectTimeoutMs).unref();
+  });
+}
+
+/** grpc-js keeps it to itself; where it has another name one day, peers are never pinged, and so never silent. */
+function sessionIn(subchannel: object): ClientHttp2Session | undefined {
+  const transport: unknown = Reflect.get(subchannel, "transport");
+  if (typeof transport !== "object" || transport === null) return undefined;
+  const session: unknown = Reflect.get(transport, "session");
+  return isSession(session) ? session : undefined;
+}
+
+function isSession(value: unknown): value is ClientHttp2Session {
+  return typeof value === "object" && value !== null && "ping" in value && "request" in value;
+}
+
+experimental.registerLoadBalancerType(responsiveBalancer, ResponsiveBalancer, ResponsiveConfig);

@@ -1,0 +1,65 @@
+import type { Socket } from "node:net";
+import { createServer, type Server, type TLSSocket } from "node:tls";
+import type { Logger } from "./logger.ts";
+import { watchTlsFiles } from "./tls-files.ts";
+import { fileIntervalMs } from "./watched-files.ts";
+
+/** How a server secures its connections: TLS 1.2 or newer. */
+export interface ServerTls {
+  /** The file with the server's certificate, followed by those that lead from it to an authority (PEM). */
+  readonly certFile: string;
+  /** The file with the certificate's private key (PEM). */
+  readonly keyFile: string;
+  /**
+   * The file with the certificates of the authorities that clients need a certificate of (PEM): others are not
+   * connected. By default, clients need none.
+   */
+  readonly clientCaFile?: string | undefined;
+}
+
+/** How long a client may take for its part of the handshake, in milliseconds. */
+const handshakeTimeoutMs = 10_000;
+
+/**
+ * Turns connections into secure ones. The files are looked at every second: new connections get the certificate
+ * that is in them, those that are there keep theirs.
+ */
+export class TlsAcceptor {
+  readonly #server: Server;
+  readonly #timer: NodeJS.Timeout;
+
+  /** Throws a `TlsFileError` where the files are of no use. */
+  constructor(
+    { certFile, keyFile, clientCaFile }: ServerTls,
+    secured: (socket: TLSSocket) => void,
+    logger: Logger,
+  ) {
+    const files = watchTlsFiles({ certFile, keyFile, caFile: clientCaFile }, logger);
+    this.#server = createServer({
+      ...files.value.options,
+      ALPNProtocols: ["h2"],
+      handshakeTimeout: handshakeTimeoutMs,
+      requestCert: clientCaFile !== undefined,
+      rejectUnauthorized: clientCaFile !== undefined,
+    });
+    this.#server.on("secureConnection", secured);
+    this.#server.on("tlsClientError", (err: Error, { remoteAddress }: TLSSocket) => {
+      logger.info({ err, remoteAddress }, "a client could not be connected by TLS");
+    });
+    this.#timer = setInterval(() => {
+      void files.refresh().then((changed) => {
+        if (changed) this.#server.setSecureContext(files.value.options);
+      });
+    }, fileIntervalMs).unref();
+  }
+
+  /** Begins the handshake with who has just connected. */
+  accept(socket: Socket): void {
+    this.#server.emit("connection", socket);
+  }
+
+  /** Looks at the files no more. */
+  close(): void {
+    clearInterval(this.#timer);
+  }
+}

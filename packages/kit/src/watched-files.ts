@@ -1,0 +1,78 @@
+import { statSync } from "node:fs";
+import { stat } from "node:fs/promises";
+
+/** How often it is looked whether files have changed, in milliseconds. */
+export const fileIntervalMs = 1_000;
+
+/** What files are watched for. */
+export interface WatchedFilesOptions<T> {
+  /** The files that belong together. */
+  readonly files: readonly string[];
+  /** Makes the value of their content. What it throws names the file that is wrong. */
+  readonly load: () => T;
+  /** Told once of each new reason why changed files cannot be used. */
+  readonly onProblem: (error: unknown) => void;
+}
+
+/**
+ * A value that is made of files, and made anew when they change. While they cannot be used, the last value
+ * that could be made stays.
+ */
+export class WatchedFiles<T> {
+  readonly #options: WatchedFilesOptions<T>;
+  #value: T;
+  /** What the files looked like when the value was made of them. */
+  #stamp: string;
+  #lookedAt = performance.now();
+  #problem: string | undefined;
+
+  /** Makes the value. Throws what `load` throws. */
+  constructor(options: WatchedFilesOptions<T>) {
+    this.#options = options;
+    // Before they are read: what changes meanwhile is seen the next time.
+    this.#stamp = options.files.map(stampNow).join();
+    this.#value = options.load();
+  }
+
+  /** The value as of the last look. */
+  get value(): T {
+    return this.#value;
+  }
+
+  /**
+   * Looks whether the files have changed, unless the last look is no older than that, in milliseconds. Resolves to
+   * whether the value is a new one.
+   */
+  async refresh(maxAgeMs = 0): Promise<boolean> {
+    if (performance.now() - this.#lookedAt < maxAgeMs) return false;
+    this.#lookedAt = performance.now();
+    const { files, load, onProblem } = this.#options;
+    try {
+      const stamp = (
+        await Promise.all(files.map(async (file) => stampOf(await stat(file))))
+      ).join();
+      if (stamp === this.#stamp) return false;
+      this.#value = load();
+      this.#stamp = stamp;
+      this.#problem = undefined;
+      return true;
+    } catch (error) {
+      // The next look tries again: of files that are replaced one after the other, the first does not fit yet.
+      const problem = String(error);
+      if (problem !== this.#problem) onProblem(error);
+      this.#problem = problem;
+      return false;
+    }
+  }
+}
+
+/** `load` has better words for a file that is missing. */
+function stampNow(file: string): string {
+  const stats = statSync(file, { throwIfNoEntry: false });
+  return stats === undefined ? "" : stampOf(stats);
+}
+
+/** Changes with the content; a file that a link leads to has another inode. */
+function stampOf({ mtimeMs, size, ino }: { mtimeMs: number; size: number; ino: number }): string {
+  return `${mtimeMs}:${size}:${ino}`;
+}
