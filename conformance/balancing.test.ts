@@ -233,6 +233,31 @@ async function listenInSilence(): Promise<AsyncDisposable & { readonly target: s
   };
 }
 
+test(
+  "a client that is cut off is disconnected, and its calls are cancelled",
+  async () => {
+    const told = Promise.withResolvers<unknown>();
+    const reached = Promise.withResolvers<void>();
+    await using a = await startCountingServer(
+      async (_request, { signal }) => {
+        reached.resolve();
+        await once(signal, "abort");
+        told.resolve(signal.reason);
+        throw signal.reason;
+      },
+      { keepaliveMs: 200 },
+    );
+    await using proxy = await startProxy(a.server.target);
+    using connected = connectTo([proxy.target]);
+    const call = failureOf(connected.client.getUser({ userId: "u" }, { timeoutMs: 25_000 }));
+    await reached.promise;
+    proxy.mode = { kind: "blackhole" };
+    expect(await told.promise).toMatchObject({ code: Code.CANCELLED });
+    expect((await call).code).toBe(Code.UNAVAILABLE);
+  },
+  slow,
+);
+
 describe("a retry", () => {
   const unavailable = (metadata?: Metadata): RpcError =>
     new RpcError(Code.UNAVAILABLE, "try again", metadata && { metadata });

@@ -433,6 +433,24 @@ async function turn<T>(value: T): Promise<T> {
   return promise;
 }
 
+test("a handshake that does not go on holds no shutdown up", async () => {
+  const server = await start({ graceMs: 500 });
+  const sockets = Array.from({ length: 20 }, () => connectTcp(server.server.port, "localhost"));
+  await Promise.all(sockets.map((socket) => once(socket, "connect")));
+  const ends = sockets.map((socket) => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    socket
+      .on("error", () => undefined)
+      .once("close", () => {
+        resolve();
+      });
+    return promise;
+  });
+  await server.server.close();
+  await Promise.all(ends);
+  expect(server.callers).toEqual([]);
+});
+
 test("other people's clients connect, too", async () => {
   await using server = await start({ tls: { ...serverTls, clientCaFile: undefined } });
   const session = connectHttp2(`https://localhost:${server.server.port}`, {

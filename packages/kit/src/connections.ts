@@ -4,12 +4,20 @@ import type { Server } from "@grpc/grpc-js";
 /** Of how much the age of connections differs, so that they are not all replaced at once: of gRPC's A9, 10 %. */
 const ageJitter = 0.1;
 
-/**
- * How often a client is asked whether it is still there, in milliseconds, and has to have answered the last time: a
- * host that has vanished does not close its connections. grpc-js's own keepalive destroys connections that are
- * being closed, with the calls on them (1.14.7, `sendPing`).
- */
-const keepaliveMs = 30_000;
+/** No timer holds more milliseconds: 24 days. */
+const maxTimerMs = 2 ** 31 - 1;
+
+/** How long connections live. */
+export interface ConnectionLimits {
+  /** How old one gets before its client is asked for a new one, in milliseconds. */
+  readonly maxAgeMs: number;
+  /**
+   * How often a client is asked whether it is still there, in milliseconds, and has to have answered the last time: a
+   * host that has vanished does not close its connections. grpc-js's own keepalive destroys connections that are
+   * being closed, with the calls on them (1.14.7, `sendPing`).
+   */
+  readonly keepaliveMs: number;
+}
 
 /**
  * The HTTP/2 connections of a server, and how they are ended without a call being lost. grpc-js announces the end
@@ -20,11 +28,11 @@ const keepaliveMs = 30_000;
 export class Connections {
   readonly #sessions = new Set<ServerHttp2Session>();
 
-  /** Those that are made from now on by what was made by `createConnectionInjector`, none older than `maxAgeMs`. */
-  constructor(server: Server, maxAgeMs: number) {
+  /** Those that are made from now on by what was made by `createConnectionInjector`. */
+  constructor(server: Server, limits: ConnectionLimits) {
     for (const http2Server of http2ServersOf(server)) {
       http2Server.on("session", (session) => {
-        this.#keep(session, maxAgeMs);
+        this.#keep(session, limits);
       });
     }
   }
@@ -34,12 +42,15 @@ export class Connections {
     await Promise.all(Array.from(this.#sessions, retire));
   }
 
-  #keep(session: ServerHttp2Session, maxAgeMs: number): void {
+  #keep(session: ServerHttp2Session, { maxAgeMs, keepaliveMs }: ConnectionLimits): void {
     this.#sessions.add(session);
     const ageMs = maxAgeMs * (1 + ageJitter * (2 * Math.random() - 1));
-    const timer = setTimeout(() => {
-      void retire(session);
-    }, ageMs).unref();
+    const timer = setTimeout(
+      () => {
+        void retire(session);
+      },
+      Math.min(ageMs, maxTimerMs),
+    ).unref();
     let isPinged = false;
     const keepalive = setInterval(() => {
       if (session.closed || session.destroyed) return;

@@ -24,6 +24,9 @@ export const defaultGraceMs = 10_000;
 /** How long a connection may be without calls before it is closed, in milliseconds. */
 const maxConnectionIdleMs = 10 * 60_000;
 
+/** How often a client is asked whether it is still there where nothing else is set, in milliseconds. */
+const defaultKeepaliveMs = 30_000;
+
 /** What a server is made of. */
 export interface ServeOptions {
   /** What the server answers, from {@link implement}. */
@@ -50,6 +53,11 @@ export interface ServeOptions {
    * less; 5 minutes by default. The calls on it go on. A new replica gets no calls before that.
    */
   readonly maxConnectionAgeMs?: number;
+  /**
+   * How often a client is asked whether it is still there, in milliseconds; 30,000 by default. One that has not
+   * answered by the next time is disconnected, and its calls are cancelled.
+   */
+  readonly keepaliveMs?: number;
   /** How long a shutdown waits for calls before it cuts them off, in milliseconds; 10,000 by default. */
   readonly graceMs?: number;
   /**
@@ -108,6 +116,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     port = config?.GRPC_PORT ?? 0,
     tls = config && serverTlsOf(config),
     maxConnectionAgeMs = config?.GRPC_MAX_CONNECTION_AGE_MS ?? defaultMaxConnectionAgeMs,
+    keepaliveMs = defaultKeepaliveMs,
     descriptorSets,
     maxReceiveMessageBytes = defaultMaxMessageBytes,
     maxSendMessageBytes = defaultMaxMessageBytes,
@@ -152,7 +161,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   const inject = (socket: Socket): void => {
     injector.injectConnection(socket);
   };
-  const connections = new Connections(server, maxConnectionAgeMs);
+  const connections = new Connections(server, { maxAgeMs: maxConnectionAgeMs, keepaliveMs });
   const acceptor = tls && new TlsAcceptor(tls, inject, logger);
   const listener = await Listener.listen(host, port, {
     connection: (socket) => {

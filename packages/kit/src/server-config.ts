@@ -40,7 +40,7 @@ export interface ServerConfig {
 
 const file = z.string().optional();
 const flag = z.stringbool({ error: "must be true or false" }).default(false);
-const milliseconds = "must be a whole number of milliseconds, at least 1";
+const milliseconds = "must be a whole number of milliseconds, from 1 to 1,000,000,000";
 
 /** The variables that every server reads. For the schema in a service's config.ts. */
 export const serverEnvironment: {
@@ -55,6 +55,7 @@ export const serverEnvironment: {
     .number({ error: milliseconds })
     .int({ error: milliseconds })
     .min(1, { error: milliseconds })
+    .max(1_000_000_000, { error: milliseconds })
     .default(defaultMaxConnectionAgeMs),
   LOG_LEVEL: z.enum(logLevels, { error: `must be one of ${logLevels.join(", ")}` }).default("info"),
   TLS_CERT_FILE: file,

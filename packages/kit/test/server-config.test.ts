@@ -71,9 +71,9 @@ describe("what is not is refused, and the variable is named", () => {
     expect(refused(environment)).toEqual(names);
   });
 
-  test.each(["0", "-1", "1.5", "soon"])("a connection's age of %s", (age) => {
+  test.each(["0", "-1", "1.5", "1000000001", "soon"])("a connection's age of %s", (age) => {
     expect(() => read({ GRPC_MAX_CONNECTION_AGE_MS: age })).toThrow(
-      `GRPC_MAX_CONNECTION_AGE_MS is ${JSON.stringify(age)}: it must be a whole number of milliseconds, at least 1`,
+      `GRPC_MAX_CONNECTION_AGE_MS is ${JSON.stringify(age)}: it must be a whole number of milliseconds, from 1 to 1,000,000,000`,
     );
   });
 });
