@@ -20,6 +20,7 @@ import {
   startCountingServer,
   userReading,
 } from "./support/counting-server.ts";
+import { failureOf } from "./support/failure-of.ts";
 import { startProxy } from "./support/faulty-proxy.ts";
 
 /** Longer than a peer may be silent before it is disconnected. */
@@ -66,15 +67,6 @@ async function sharesOf(
   const before = servers.map(({ calls }) => calls);
   await work;
   return servers.map(({ calls }, index) => calls - (before[index] ?? 0));
-}
-
-async function failureOf(call: Promise<unknown>): Promise<RpcError> {
-  const error: unknown = await call.then(
-    () => new Error("the call was answered"),
-    (thrown: unknown) => thrown,
-  );
-  if (error instanceof RpcError) return error;
-  throw error;
 }
 
 describe("a list of replicas", () => {

@@ -56,7 +56,19 @@ async function start(): Promise<void> {
   console.log(`
 product-service is ready on ${productService.target}
 user-service is ready on ${userService.target}
-Try \`pnpm client product list Electronics\` in another terminal. Ctrl-C ends both.`);
+Try \`pnpm client ${hint(environment, values)}product list Electronics\` in another terminal. Ctrl-C ends both.`);
+
+  function hint(
+    set: NodeJS.ProcessEnv,
+    { "product-port": port }: { readonly "product-port": string },
+  ): string {
+    return [
+      ...(port === "50051" ? [] : [`--products ${productService.target} `]),
+      ...(isSet(set, "TLS_CERT_FILE") ? ["--ca-file <file> "] : []),
+      ...(isSet(set, "TLS_CLIENT_CA_FILE") ? ["--cert-file <file> --key-file <file> "] : []),
+      ...(isSet(set, "AUTH_ISSUER") ? ["--token-file <file> "] : []),
+    ].join("");
+  }
 }
 
 function isSet(environment: NodeJS.ProcessEnv, name: string): boolean {

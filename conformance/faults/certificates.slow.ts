@@ -55,7 +55,7 @@ test("certificates of servers and clients are rotated under load", async () => {
   channel.close();
   const failed = failuresIn(outcomes);
   const renewed = [a, b, c].map(
-    ({ log }) => log.filter((line) => line.includes("the certificate for TLS is in use")).length,
+    ({ log }) => log.filter((line) => line.includes("the files for TLS are in use")).length,
   );
   report({
     what: "certificates rotated on both sides under load",

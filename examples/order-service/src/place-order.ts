@@ -2,8 +2,8 @@
  * Places one order: makes sure that there is a user and a product, starts order-service on a free
  * port, calls it, and prints what it answers. product-service and user-service have to run.
  */
-import { connect, formatAmount } from "@org/client";
-import { runMain } from "@org/kit";
+import { connect, type ConnectOptions, formatAmount } from "@org/client";
+import { clientTlsOf, runMain } from "@org/kit";
 import { createChannel, createClient } from "@org/kit/client";
 import { startApp } from "./app.ts";
 import { readConfig } from "./config.ts";
@@ -11,10 +11,20 @@ import { OrderServiceDefinition } from "./gen/index.shop.order.v1.ts";
 
 await runMain(async () => {
   const config = readConfig({ LOG_LEVEL: "warn", ...process.env, GRPC_PORT: "0" });
-  const { userId, productId } = await seed(config.PRODUCTS_TARGET, config.USERS_TARGET);
+  const tls = clientTlsOf(config);
+  const secured = tls && { tls };
+  const { userId, productId } = await seed({
+    products: config.PRODUCTS_TARGET,
+    users: config.USERS_TARGET,
+    ...secured,
+  });
 
   const server = await startApp(config);
-  const channel = createChannel({ target: server.target, services: [OrderServiceDefinition] });
+  const channel = createChannel({
+    target: server.target,
+    services: [OrderServiceDefinition],
+    ...(config.TLS_CERT_FILE !== undefined && secured),
+  });
   try {
     const orders = createClient(OrderServiceDefinition, { channel });
     const { orderId, total } = await orders.placeOrder({
@@ -32,11 +42,8 @@ await runMain(async () => {
 });
 
 /** Creates the user and the product of the demonstration, unless an earlier run did. */
-async function seed(
-  productService: string,
-  userService: string,
-): Promise<{ userId: string; productId: string }> {
-  const { products, users, close } = connect({ products: productService, users: userService });
+async function seed(options: ConnectOptions): Promise<{ userId: string; productId: string }> {
+  const { products, users, close } = connect(options);
   try {
     const { id: userId } = await users.createUser({
       name: "Ada Lovelace",

@@ -53,7 +53,7 @@ export function admitByScopes(
       throw new RpcError(Code.UNAUTHENTICATED, "the call has no valid credentials");
     }
     const missing = scopes.filter((scope) => !principal.scopes.has(scope));
-    if (missing.length > 0) throw missingScopes(service, missing);
+    if (missing.length > 0) throw missingScopes(service, missing, principal);
     call.authenticated(principal);
   };
   return (call) => {
@@ -69,9 +69,14 @@ export function admitByScopes(
   };
 }
 
-function missingScopes(service: string, missing: readonly string[]): RpcError {
+function missingScopes(
+  service: string,
+  missing: readonly string[],
+  { subject }: Principal,
+): RpcError {
   const named = missing.map((scope) => `"${scope}"`).join(" and ");
-  const metadata = { scopes: missing.join(" ") };
+  // Whoever looks for the mistake sees at once whether it is in what was granted, or in who calls.
+  const metadata = { scopes: missing.join(" "), subject };
   return new RpcError(
     Code.PERMISSION_DENIED,
     `the caller lacks the scope${missing.length > 1 ? "s" : ""} ${named}`,

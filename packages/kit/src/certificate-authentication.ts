@@ -2,7 +2,8 @@ import { readFileSync } from "node:fs";
 import { z } from "zod";
 import type { Authenticate, Principal } from "./authentication.ts";
 import { createLogger, type Logger } from "./logger.ts";
-import { fileIntervalMs, WatchedFiles } from "./watched-files.ts";
+import { messageOf } from "./message-of.ts";
+import { WatchedFiles } from "./watched-files.ts";
 
 /** Which scopes clients have been granted, by the identity in their certificate. */
 export type Grants = Readonly<Record<string, readonly string[]>>;
@@ -73,11 +74,10 @@ function watch(
       logger.error({ err }, "changed grants cannot be used: those from before stay in use");
     },
   });
-  return () => {
-    // In the background: no call waits for a file.
-    void watched.refresh(fileIntervalMs);
-    return watched.value;
-  };
+  watched.watch((isNew) => {
+    if (isNew) logger.info({ file, clients: watched.value.size }, "changed grants are in use");
+  });
+  return () => watched.value;
 }
 
 function isFile(
@@ -98,10 +98,20 @@ function principalsOf(grants: Grants): Principals {
 const schema: z.ZodType<Grants> = z.record(z.string(), z.array(z.string()));
 
 function readGrants(file: string): Grants {
+  let text: string;
   try {
-    return schema.parse(JSON.parse(readFileSync(file, "utf8")));
+    text = readFileSync(file, "utf8");
   } catch (cause) {
-    const what = 'a JSON object such as {"spiffe://example.org/orders": ["products.read"]}';
-    throw new GrantsFileError(`${file} has to be ${what}`, { cause });
+    throw new GrantsFileError(`${file} cannot be read: ${messageOf(cause)}`, { cause });
   }
+  const example = 'a JSON object such as {"spiffe://example.org/orders": ["products.read"]}';
+  let grants: unknown;
+  try {
+    grants = JSON.parse(text);
+  } catch (cause) {
+    throw new GrantsFileError(`${file} has to be ${example}: ${messageOf(cause)}`, { cause });
+  }
+  const { data, error } = schema.safeParse(grants);
+  if (data !== undefined) return data;
+  throw new GrantsFileError(`${file} has to be ${example}: ${z.prettifyError(error)}`);
 }

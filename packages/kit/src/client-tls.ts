@@ -1,6 +1,7 @@
 import { isIP, type Socket } from "node:net";
 import { connect, type TLSSocket } from "node:tls";
 import type { Logger } from "./logger.ts";
+import { errorCodeOf, messageOf } from "./message-of.ts";
 import { type TlsMaterial, watchTlsFiles } from "./tls-files.ts";
 import type { WatchedFiles } from "./watched-files.ts";
 
@@ -48,6 +49,28 @@ export class TlsConnector {
       resolve(secured);
     });
     secured.once("error", reject).once("close", closed);
-    return promise;
+    try {
+      return await promise;
+    } catch (cause) {
+      throw new Error(reasonOf(cause), { cause });
+    }
   }
 }
+
+/** Why there is no secure connection, where OpenSSL's words do not tell. */
+function reasonOf(cause: unknown): string {
+  const code = errorCodeOf(cause) ?? "";
+  if (code === "ERR_SSL_WRONG_VERSION_NUMBER") return "the server does not speak TLS";
+  return untrusted.has(code)
+    ? `no trusted authority vouches for the server's certificate: ${code}`
+    : `no TLS connection: ${messageOf(cause)}`;
+}
+
+/** https://nodejs.org/api/tls.html#x509-certificate-error-codes */
+const untrusted: ReadonlySet<string> = new Set([
+  "DEPTH_ZERO_SELF_SIGNED_CERT",
+  "SELF_SIGNED_CERT_IN_CHAIN",
+  "UNABLE_TO_GET_ISSUER_CERT",
+  "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
+  "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+]);

@@ -1,6 +1,7 @@
 import type { Authenticate } from "./authentication.ts";
 import { authenticateByCertificate, authenticateByEither } from "./certificate-authentication.ts";
 import type { ClientTls } from "./client-tls.ts";
+import { EnvironmentError } from "./environment.ts";
 import { authenticateByJwt } from "./jwt-authentication.ts";
 import type { Logger } from "./logger.ts";
 import type { ServerConfig } from "./server-config.ts";
@@ -19,12 +20,21 @@ export function serverTlsOf(config: ServerConfig): ServerTls | undefined {
 }
 
 /**
- * How a service that calls others secures its connections, as the configuration has it: it believes what
- * `TLS_CA_FILE` has signed, and shows its own certificate. Undefined for plaintext.
+ * How a service that calls others secures its connections, as the configuration has it: it trusts the authorities of
+ * `TLS_CA_FILE`, and shows its own certificate. Undefined for plaintext.
+ *
+ * Throws an `EnvironmentError` where production would call others in plaintext without having asked for it.
  */
 export function clientTlsOf(config: ServerConfig): ClientTls | undefined {
   const { TLS_CA_FILE: caFile, TLS_CERT_FILE: certFile, TLS_KEY_FILE: keyFile } = config;
-  return caFile === undefined ? undefined : { caFile, certFile, keyFile };
+  if (caFile !== undefined) return { caFile, certFile, keyFile };
+  if (config.NODE_ENV === "production" && !config.TLS_DISABLED) {
+    throw new EnvironmentError(
+      "the environment is wrong:\n  TLS_CA_FILE must be set in production, as this service calls others: otherwise " +
+        "everybody on the way can read and change everything; TLS_DISABLED=true accepts that",
+    );
+  }
+  return undefined;
 }
 
 /** What recognises callers, as the configuration has it; undefined where it has none. */

@@ -1,18 +1,21 @@
 import type { Socket } from "node:net";
 import { CallCredentials, ChannelCredentials, experimental } from "@grpc/grpc-js";
 import type { TlsConnector } from "./client-tls.ts";
+import type { Logger } from "./logger.ts";
 import { peerAt } from "./peers.ts";
 
 /** How a channel makes its connections: in plaintext or by TLS, each known to its peer. */
 export class ConnectionCredentials extends ChannelCredentials {
   readonly #tls: TlsConnector | undefined;
   readonly #keepaliveMs: number;
+  readonly #logger: Logger | undefined;
 
   /** Connections are in plaintext where there is no `tls`. */
-  constructor(tls: TlsConnector | undefined, keepaliveMs: number) {
+  constructor(tls: TlsConnector | undefined, keepaliveMs: number, logger: Logger | undefined) {
     super();
     this.#tls = tls;
     this.#keepaliveMs = keepaliveMs;
+    this.#logger = logger;
   }
 
   override _isSecure(): boolean {
@@ -38,7 +41,7 @@ export class ConnectionCredentials extends ChannelCredentials {
     const host = experimental.splitHostPort(target.path)?.host ?? target.path;
     return {
       connect: async (socket) => {
-        peerAt(addressOf(socket)).add(socket, this.#keepaliveMs);
+        peerAt(addressOf(socket)).add(socket, this.#keepaliveMs, this.#logger);
         return this.#tls === undefined
           ? { socket, secure: false }
           : { socket: await this.#tls.connect(socket, host), secure: true };

@@ -55,7 +55,7 @@ export interface ChannelSettings {
   readonly maxReceiveMessageBytes?: number;
   /** The largest request that is sent, in bytes; 10 MiB by default. */
   readonly maxSendMessageBytes?: number;
-  /** Where to log calls that were retried, and certificates that cannot be used; nowhere by default. */
+  /** Where to log calls that were retried, replicas that are silent, and certificates; nowhere by default. */
   readonly logger?: Logger;
   /** grpc-js's own options; they win over those above. */
   readonly channelOptions?: ChannelOptions;
@@ -112,7 +112,7 @@ export function createChannel(settings: ChannelSettings): Channel {
   };
   requireServiceConfig(options["grpc.service_config"]);
   const connector = tls && new TlsConnector(tls, logger);
-  const credentials = new ConnectionCredentials(connector, keepaliveMs);
+  const credentials = new ConnectionCredentials(connector, keepaliveMs, logger);
   const channel =
     connections > 1
       ? new ChannelGroup(connections, target, credentials, options)

@@ -1,5 +1,6 @@
 import type { ClientHttp2Session } from "node:http2";
 import type { Socket } from "node:net";
+import type { Logger } from "./logger.ts";
 
 /**
  * How long a peer that owes an answer may send nothing before it counts as silent, in milliseconds, on top of
@@ -33,6 +34,8 @@ export class Peer {
   /** The connections that are made, each with whether a ping is under way. */
   readonly #sessions = new Map<ClientHttp2Session, boolean>();
   readonly #sockets = new Set<Socket>();
+  /** Of the channels that share the connections, that of the last which has one. */
+  #logger: Logger | undefined;
   #keepaliveMs = 0;
   #waiting = 0;
   #bytesRead = 0;
@@ -56,8 +59,9 @@ export class Peer {
   }
 
   /** A connection to it is being made. While calls wait, it is pinged each time that many milliseconds have passed. */
-  add(socket: Socket, keepaliveMs: number): void {
+  add(socket: Socket, keepaliveMs: number, logger: Logger | undefined): void {
     this.#keepaliveMs = keepaliveMs;
+    this.#logger = logger ?? this.#logger;
     this.#sockets.add(socket);
     this.#connecting.add(socket);
     socket.once("close", () => {
@@ -77,6 +81,8 @@ export class Peer {
 
   /** Closes the connections that are still being made. */
   stopConnecting(): void {
+    if (this.#connecting.size === 0) return;
+    this.#warn("a replica accepts connections and says nothing: trying again");
     for (const socket of this.#connecting) socket.destroy();
   }
 
@@ -106,8 +112,13 @@ export class Peer {
     }
     const now = performance.now();
     const silentMs = now - this.#heardAt;
-    this.#isSilent = silentMs > this.#keepaliveMs + patienceMs;
-    if (silentMs > this.#keepaliveMs + giveUpMs) {
+    const isSilent = silentMs > this.#keepaliveMs + patienceMs;
+    if (isSilent && !this.#isSilent) {
+      this.#warn("a replica has gone silent: new calls pass it over while another answers");
+    }
+    this.#isSilent = isSilent;
+    if (silentMs > this.#keepaliveMs + giveUpMs && this.#sockets.size > 0) {
+      this.#warn("a replica stays silent: closing the connections to it");
       for (const socket of this.#sockets) socket.destroy();
     } else if (now - this.#pingedAt >= this.#keepaliveMs) {
       this.#pingedAt = now;
@@ -128,6 +139,10 @@ export class Peer {
       if (!closed && !destroyed) return true;
     }
     return false;
+  }
+
+  #warn(text: string): void {
+    this.#logger?.warn({ replica: this.address }, text);
   }
 
   #heard(bytesRead: number): void {

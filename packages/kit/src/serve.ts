@@ -186,8 +186,12 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
       closing = true;
       setHealth("NOT_SERVING");
       acceptor?.close();
+      const start = performance.now();
       drain({ server, connections, listener, live, graceMs, logger })
         .then(() => onClosed?.())
+        .then(() => {
+          logger.info({ tookMs: Math.round(performance.now() - start) }, "shut down");
+        })
         .then(closed.resolve, closed.reject);
     }
     return closed.promise;

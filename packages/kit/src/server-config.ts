@@ -1,3 +1,4 @@
+import { statSync } from "node:fs";
 import { z } from "zod";
 import { readEnvironment } from "./environment.ts";
 import { defaultMaxConnectionAgeMs } from "./limits.ts";
@@ -39,8 +40,20 @@ export interface ServerConfig {
 }
 
 const file = z.string().optional();
+const readableFile = z
+  .string()
+  .refine(isFile, { error: "must be a file that is there, and can be seen" })
+  .optional();
 const flag = z.stringbool({ error: "must be true or false" }).default(false);
 const milliseconds = "must be a whole number of milliseconds, from 1 to 1,000,000,000";
+
+function isFile(name: string): boolean {
+  try {
+    return statSync(name).isFile();
+  } catch {
+    return false;
+  }
+}
 
 /** The variables that every server reads. For the schema in a service's config.ts. */
 export const serverEnvironment: {
@@ -58,11 +71,11 @@ export const serverEnvironment: {
     .max(1_000_000_000, { error: milliseconds })
     .default(defaultMaxConnectionAgeMs),
   LOG_LEVEL: z.enum(logLevels, { error: `must be one of ${logLevels.join(", ")}` }).default("info"),
-  TLS_CERT_FILE: file,
-  TLS_KEY_FILE: file,
-  TLS_CLIENT_CA_FILE: file,
-  TLS_CLIENT_GRANTS_FILE: file,
-  TLS_CA_FILE: file,
+  TLS_CERT_FILE: readableFile,
+  TLS_KEY_FILE: readableFile,
+  TLS_CLIENT_CA_FILE: readableFile,
+  TLS_CLIENT_GRANTS_FILE: readableFile,
+  TLS_CA_FILE: readableFile,
   TLS_DISABLED: flag,
   AUTH_ISSUER: z.string().optional(),
   AUTH_AUDIENCE: z.string().optional(),

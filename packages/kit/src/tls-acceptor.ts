@@ -1,8 +1,9 @@
 import type { Socket } from "node:net";
 import { createServer, type Server, type TLSSocket } from "node:tls";
 import type { Logger } from "./logger.ts";
+import { messageOf } from "./message-of.ts";
+import { sparingly } from "./sparingly.ts";
 import { watchTlsFiles } from "./tls-files.ts";
-import { fileIntervalMs } from "./watched-files.ts";
 
 /** How a server secures its connections: TLS 1.2 or newer. */
 export interface ServerTls {
@@ -16,6 +17,10 @@ export interface ServerTls {
    */
   readonly clientCaFile?: string | undefined;
 }
+
+/** How long before its end a certificate is warned of, and how often, in milliseconds: a day, each hour. */
+const expiryWarningMs = 24 * 60 * 60 * 1000;
+const warningIntervalMs = 60 * 60 * 1000;
 
 /** How long a client may take for its part of the handshake, in milliseconds. */
 const handshakeTimeoutMs = 10_000;
@@ -43,14 +48,31 @@ export class TlsAcceptor {
       rejectUnauthorized: clientCaFile !== undefined,
     });
     this.#server.on("secureConnection", secured);
-    this.#server.on("tlsClientError", (err: Error, { remoteAddress }: TLSSocket) => {
-      logger.info({ err, remoteAddress }, "a client could not be connected by TLS");
+    const log = sparingly((fields) => {
+      logger.info(fields, "a client could not be connected by TLS");
     });
-    this.#timer = setInterval(() => {
-      void files.refresh().then((changed) => {
-        if (changed) this.#server.setSecureContext(files.value.options);
-      });
-    }, fileIntervalMs).unref();
+    this.#server.on("tlsClientError", (error: Error, socket: TLSSocket) => {
+      // Where its certificate is refused, the error says only that the connection has ended.
+      const { remoteAddress, authorizationError } = socket;
+      log({ remoteAddress, reason: messageOf(authorizationError ?? error) });
+    });
+    let warnedAt = -Infinity;
+    const warnOfExpiry = (): void => {
+      const leftMs = files.value.endsAt - Date.now();
+      if (leftMs > expiryWarningMs || performance.now() - warnedAt < warningIntervalMs) return;
+      warnedAt = performance.now();
+      const line = { certFile, validTo: new Date(files.value.endsAt) };
+      if (leftMs > 0) {
+        logger.warn(line, "the certificate expires within a day");
+      } else {
+        logger.error(line, "the certificate has expired: no client will connect");
+      }
+    };
+    warnOfExpiry();
+    this.#timer = files.watch((isNew) => {
+      if (isNew) this.#server.setSecureContext(files.value.options);
+      warnOfExpiry();
+    });
   }
 
   /** Begins the handshake with who has just connected. */

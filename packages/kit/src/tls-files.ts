@@ -1,7 +1,8 @@
-import { X509Certificate } from "node:crypto";
+import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createSecureContext, type SecureContext, type SecureContextOptions } from "node:tls";
 import type { Logger } from "./logger.ts";
+import { messageOf } from "./message-of.ts";
 import { WatchedFiles } from "./watched-files.ts";
 
 /** The files that a side of a TLS connection has, all in PEM. */
@@ -25,14 +26,13 @@ export class TlsFileError extends Error {
 export interface TlsMaterial {
   readonly options: SecureContextOptions;
   readonly context: SecureContext;
+  /** When the own certificate ends, in milliseconds since 1970; Infinity where there is none. */
+  readonly endsAt: number;
 }
 
-/** How long before its end a certificate is warned of, in milliseconds: a day. */
-const expiryWarningMs = 24 * 60 * 60 * 1000;
-
 /**
- * Reads the files, and again when they change: a certificate and its key only as a pair that fits. What has
- * been replaced by something that is of no use is logged, and stays in use.
+ * Reads the files, and again when they change: a certificate and its key only as a pair that matches. What has
+ * been replaced by something that is of no use, or has expired, is logged, and stays in use.
  *
  * Throws a {@link TlsFileError} where the files are of no use to begin with.
  */
@@ -41,64 +41,79 @@ export function watchTlsFiles(
   logger: Logger | undefined,
 ): WatchedFiles<TlsMaterial> {
   const { certFile, keyFile, caFile } = files;
-  const named = [certFile, keyFile, caFile].filter((file) => file !== undefined);
+  let isFirst = true;
   return new WatchedFiles({
-    files: named,
-    load: () => loadTlsFiles(files, logger),
+    files: [certFile, keyFile, caFile].filter((file) => file !== undefined),
+    load: () => {
+      const material = loadTlsFiles(files);
+      if (!isFirst && material.endsAt < Date.now()) {
+        throw new TlsFileError(`the certificate in ${certFile ?? ""} has expired`);
+      }
+      isFirst = false;
+      const validTo = material.endsAt === Infinity ? undefined : new Date(material.endsAt);
+      logger?.info({ certFile, caFile, validTo }, "the files for TLS are in use");
+      return material;
+    },
     onProblem: (err) => {
       logger?.error({ err }, "changed TLS files cannot be used: those from before stay in use");
     },
   });
 }
 
-function loadTlsFiles({ certFile, keyFile, caFile }: TlsFiles, logger?: Logger): TlsMaterial {
+function loadTlsFiles({ certFile, keyFile, caFile }: TlsFiles): TlsMaterial {
+  const ca = caFile === undefined ? undefined : certificatesIn(caFile);
+  const chain = certFile === undefined ? undefined : certificatesIn(certFile);
+  const key = keyFile === undefined ? undefined : privateKeyIn(keyFile);
+  const [own] = chain ?? [];
+  if (own !== undefined && key !== undefined && !own.checkPrivateKey(key)) {
+    throw new TlsFileError(
+      `the key in ${keyFile ?? ""} does not belong to the certificate in ${certFile ?? ""}`,
+    );
+  }
   const options: SecureContextOptions = {
     minVersion: "TLSv1.2",
-    ...(caFile !== undefined && { ca: certificatesIn(caFile) }),
-    ...(certFile !== undefined && { cert: certificatesIn(certFile).join("\n") }),
+    ...(ca !== undefined && { ca: ca.map(String) }),
+    ...(chain !== undefined && { cert: chain.join("") }),
     ...(keyFile !== undefined && { key: readPem(keyFile) }),
   };
   try {
     const context = createSecureContext(options);
-    if (certFile !== undefined) describe(certFile, logger);
-    return { options, context };
+    return { options, context, endsAt: own?.validToDate.getTime() ?? Infinity };
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    const named = [keyFile, certFile, caFile].filter((file) => file !== undefined).join(", ");
-    throw new TlsFileError(`these files cannot be used for TLS: ${named}: ${reason}`, { cause });
-  }
-}
-
-function describe(certFile: string, logger: Logger | undefined): void {
-  const { validToDate, fingerprint256 } = new X509Certificate(readPem(certFile));
-  const line = { certFile, validTo: validToDate.toISOString(), fingerprint256 };
-  if (validToDate.getTime() - Date.now() < expiryWarningMs) {
-    logger?.warn(line, "the certificate for TLS ends within a day, or has ended");
-  } else {
-    logger?.info(line, "the certificate for TLS is in use");
+    const named = [certFile, keyFile, caFile].filter((file) => file !== undefined).join(", ");
+    throw new TlsFileError(`these cannot be used for TLS: ${named}: ${messageOf(cause)}`, {
+      cause,
+    });
   }
 }
 
 /** The certificates of a file, each on its own: Node passes over what it cannot read at the end of several. */
-function certificatesIn(file: string): string[] {
+function certificatesIn(file: string): X509Certificate[] {
   const text = readPem(file);
   const found = text.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
   if (found.length === 0) throw new TlsFileError(`${file} has no certificate in PEM`);
-  for (const each of found) {
+  return found.map((each) => {
     try {
-      void new X509Certificate(each);
+      return new X509Certificate(each);
     } catch (cause) {
       throw new TlsFileError(`${file} has a certificate that cannot be read`, { cause });
     }
+  });
+}
+
+function privateKeyIn(file: string): KeyObject {
+  const text = readPem(file);
+  try {
+    return createPrivateKey(text);
+  } catch (cause) {
+    throw new TlsFileError(`${file} has no private key in PEM that can be read`, { cause });
   }
-  return found;
 }
 
 function readPem(file: string): string {
   try {
     return readFileSync(file, "utf8");
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new TlsFileError(`a file for TLS cannot be read: ${reason}`, { cause });
+    throw new TlsFileError(`${file} cannot be read: ${messageOf(cause)}`, { cause });
   }
 }

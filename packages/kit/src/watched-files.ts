@@ -23,14 +23,15 @@ export class WatchedFiles<T> {
   #value: T;
   /** What the files looked like when the value was made of them. */
   #stamp: string;
-  #lookedAt = performance.now();
   #problem: string | undefined;
 
   /** Makes the value. Throws what `load` throws. */
   constructor(options: WatchedFilesOptions<T>) {
     this.#options = options;
     // Before they are read: what changes meanwhile is seen the next time.
-    this.#stamp = options.files.map(stampNow).join();
+    this.#stamp = options.files
+      .map((file) => stampOf(statSync(file, { throwIfNoEntry: false })))
+      .join();
     this.#value = options.load();
   }
 
@@ -39,19 +40,21 @@ export class WatchedFiles<T> {
     return this.#value;
   }
 
-  /**
-   * Looks whether the files have changed, unless the last look is no older than that, in milliseconds. Resolves to
-   * whether the value is a new one.
-   */
-  async refresh(maxAgeMs = 0): Promise<boolean> {
-    if (performance.now() - this.#lookedAt < maxAgeMs) return false;
-    this.#lookedAt = performance.now();
+  /** Looks every second from now on; `onLook` is told each time whether the value is a new one. It does not keep the process. */
+  watch(onLook?: (isNew: boolean) => void): NodeJS.Timeout {
+    return setInterval(() => {
+      void this.refresh().then(onLook);
+    }, fileIntervalMs).unref();
+  }
+
+  /** Looks whether the files have changed. Resolves to whether the value is a new one. */
+  async refresh(): Promise<boolean> {
     const { files, load, onProblem } = this.#options;
+    // Of a file that is gone, `load` has better words.
+    const stats = await Promise.all(files.map((file) => stat(file).catch(() => undefined)));
+    const stamp = stats.map(stampOf).join();
+    if (stamp === this.#stamp) return false;
     try {
-      const stamp = (
-        await Promise.all(files.map(async (file) => stampOf(await stat(file))))
-      ).join();
-      if (stamp === this.#stamp) return false;
       this.#value = load();
       this.#stamp = stamp;
       this.#problem = undefined;
@@ -66,13 +69,13 @@ export class WatchedFiles<T> {
   }
 }
 
-/** `load` has better words for a file that is missing. */
-function stampNow(file: string): string {
-  const stats = statSync(file, { throwIfNoEntry: false });
-  return stats === undefined ? "" : stampOf(stats);
+interface FileStats {
+  readonly mtimeMs: number;
+  readonly size: number;
+  readonly ino: number;
 }
 
 /** Changes with the content; a file that a link leads to has another inode. */
-function stampOf({ mtimeMs, size, ino }: { mtimeMs: number; size: number; ino: number }): string {
-  return `${mtimeMs}:${size}:${ino}`;
+function stampOf(stats: FileStats | undefined): string {
+  return stats === undefined ? "" : `${stats.mtimeMs}:${stats.size}:${stats.ino}`;
 }

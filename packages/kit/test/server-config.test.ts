@@ -12,10 +12,12 @@ const schema = z.object({ ...serverEnvironment, GRPC_PORT: portVariable(50_051) 
 const read = (environment: Readonly<Record<string, string>>): z.infer<typeof schema> =>
   readServerConfig(schema, environment);
 
-const pair = { TLS_CERT_FILE: "cert.pem", TLS_KEY_FILE: "key.pem" };
-const mutual = { ...pair, TLS_CLIENT_CA_FILE: "ca.pem" };
+/** A file that is there: what is in it, nobody looks at yet. */
+const file = import.meta.filename;
+const pair = { TLS_CERT_FILE: file, TLS_KEY_FILE: file };
+const mutual = { ...pair, TLS_CLIENT_CA_FILE: file };
 const tokens = { AUTH_ISSUER: "issuer", AUTH_AUDIENCE: "org", AUTH_JWKS_FILE: "jwks.json" };
-const grants = { TLS_CLIENT_GRANTS_FILE: "grants.json" };
+const grants = { TLS_CLIENT_GRANTS_FILE: file };
 const production = { NODE_ENV: "production" };
 
 /** The variables that are refused. */
@@ -50,9 +52,9 @@ describe("what is not is refused, and the variable is named", () => {
     ["production without TLS", { ...production, ...tokens }, ["TLS_CERT_FILE"]],
     ["production without authentication", { ...production, ...pair }, ["AUTH_ISSUER"]],
     ["mutual TLS without grants", { ...production, ...mutual }, ["AUTH_ISSUER"]],
-    ["a certificate without its key", { TLS_CERT_FILE: "cert.pem" }, ["TLS_KEY_FILE"]],
-    ["a key without its certificate", { TLS_KEY_FILE: "key.pem" }, ["TLS_CERT_FILE"]],
-    ["clients' certificates without TLS", { TLS_CLIENT_CA_FILE: "ca.pem" }, ["TLS_CERT_FILE"]],
+    ["a certificate without its key", { TLS_CERT_FILE: file }, ["TLS_KEY_FILE"]],
+    ["a key without its certificate", { TLS_KEY_FILE: file }, ["TLS_CERT_FILE"]],
+    ["clients' certificates without TLS", { TLS_CLIENT_CA_FILE: file }, ["TLS_CERT_FILE"]],
     ["grants without clients' certificates", { ...pair, ...grants }, ["TLS_CLIENT_CA_FILE"]],
     [
       "both, and that there is none",
@@ -81,14 +83,35 @@ describe("what is not is refused, and the variable is named", () => {
 test("the files are handed to both sides of TLS", () => {
   expect(serverTlsOf(read({}))).toBeUndefined();
   expect(serverTlsOf(read(mutual))).toEqual({
-    certFile: "cert.pem",
-    keyFile: "key.pem",
-    clientCaFile: "ca.pem",
+    certFile: file,
+    keyFile: file,
+    clientCaFile: file,
   });
   expect(clientTlsOf(read(mutual))).toBeUndefined();
-  expect(clientTlsOf(read({ ...pair, TLS_CA_FILE: "others.pem" }))).toEqual({
-    caFile: "others.pem",
-    certFile: "cert.pem",
-    keyFile: "key.pem",
+  expect(clientTlsOf(read({ ...pair, TLS_CA_FILE: file }))).toEqual({
+    caFile: file,
+    certFile: file,
+    keyFile: file,
   });
+});
+
+test("production calls no other service in plaintext, unless it is asked for", () => {
+  const config = read({ ...production, ...pair, ...tokens });
+  expect(() => clientTlsOf(config)).toThrow("TLS_CA_FILE must be set in production");
+  const accepted = read({ ...production, ...tokens, TLS_DISABLED: "true" });
+  expect(clientTlsOf(accepted)).toBeUndefined();
+});
+
+test.each([
+  "TLS_CERT_FILE",
+  "TLS_KEY_FILE",
+  "TLS_CLIENT_CA_FILE",
+  "TLS_CLIENT_GRANTS_FILE",
+  "TLS_CA_FILE",
+])("%s has to name a file that is there", (name) => {
+  for (const value of ["/nowhere/at-all.pem", import.meta.dirname]) {
+    expect(() => read({ ...mutual, ...grants, [name]: value })).toThrow(
+      `${name} is ${JSON.stringify(value)}: it must be a file`,
+    );
+  }
 });

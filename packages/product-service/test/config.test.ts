@@ -2,6 +2,9 @@ import { describe, expect, test } from "@jest/globals";
 import { EnvironmentError } from "@org/kit";
 import { readConfig } from "../src/config.ts";
 
+/** A file that is there. */
+const file = import.meta.filename;
+
 test("nothing has to be set for development", () => {
   expect(readConfig({})).toEqual({
     GRPC_HOST: "127.0.0.1",
@@ -25,11 +28,11 @@ test("everything can be set, and nothing else is taken along", () => {
     DATA_DIR: "/var/lib/data",
     EMBEDDED_DATABASE: "true",
     GRPC_MAX_CONNECTION_AGE_MS: "60000",
-    TLS_CERT_FILE: "/etc/tls/tls.crt",
-    TLS_KEY_FILE: "/etc/tls/tls.key",
-    TLS_CLIENT_CA_FILE: "/etc/tls/ca.crt",
-    TLS_CLIENT_GRANTS_FILE: "/etc/tls/grants.json",
-    TLS_CA_FILE: "/etc/tls/ca.crt",
+    TLS_CERT_FILE: file,
+    TLS_KEY_FILE: file,
+    TLS_CLIENT_CA_FILE: file,
+    TLS_CLIENT_GRANTS_FILE: file,
+    TLS_CA_FILE: file,
     TLS_DISABLED: "false",
     AUTH_ISSUER: "https://issuer.example",
     AUTH_AUDIENCE: "org",
@@ -83,6 +86,11 @@ describe("a wrong value is named, with what it should be", () => {
       "LOG_LEVEL",
       "loud",
       'LOG_LEVEL is "loud": it must be one of silent, fatal, error, warn, info, debug, trace',
+    ],
+    [
+      "TLS_CA_FILE",
+      "/nowhere/ca.pem",
+      'TLS_CA_FILE is "/nowhere/ca.pem": it must be a file that is there, and can be seen',
     ],
     ["EMBEDDED_DATABASE", "maybe", 'EMBEDDED_DATABASE is "maybe": it must be true or false'],
     [

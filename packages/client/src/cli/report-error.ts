@@ -9,6 +9,9 @@ import { UsageError } from "./usage-error.ts";
 /** What grpc-js says of a call that reached no service; a service's own words are others. */
 const neverArrived = /^(?:No connection established|Name resolution failed|Connection dropped)/;
 
+/** What grpc-js and the kit say where there is a connection, on which nobody understands the other. */
+const cannotTalk = /Failed to connect|TLS|certificate|Connection closed before/;
+
 /** Tells the user why a command failed. Returns the exit code that says so to programs. */
 export function reportError(error: unknown, output: Output): 0 | 1 | 2 {
   if (error instanceof CommanderError) {
@@ -65,6 +68,9 @@ function callFailureLines({ error, target, text }: CallFailure, output: Output):
 }
 
 function unavailable(error: RpcError, target: string): string {
+  if (cannotTalk.test(error.text)) {
+    return `Something answers at ${target}, but not to this. A service with TLS is called with --ca-file, and one that asks for certificates with --cert-file and --key-file.`;
+  }
   return neverArrived.test(error.text)
     ? `No service answers at ${target}. \`npm start\` starts both services of this repository.`
     : `This is what ${target} says.`;

@@ -86,16 +86,20 @@ function tlsOf(options: GlobalOptions, config: Config): ClientTls | undefined {
   const { caFile = config.caFile, certFile = config.certFile, keyFile = config.keyFile } = options;
   if (caFile === undefined) {
     const needless = {
-      "--cert-file": options.certFile,
-      "--key-file": options.keyFile,
+      "--cert-file": certFile,
+      "--key-file": keyFile,
       "--server-name": serverName,
     };
     const [given] = Object.entries(needless).filter(([, value]) => value !== undefined);
     if (given === undefined) return undefined;
-    throw new UsageError(`${given[0]} is for calls by TLS, which --ca-file asks for`);
+    throw new UsageError(
+      `${given[0]} (or its variable) is for calls by TLS, which --ca-file (TLS_CA_FILE) asks for`,
+    );
   }
   if ((certFile === undefined) !== (keyFile === undefined)) {
-    throw new UsageError("--cert-file and --key-file are given together, or not at all");
+    throw new UsageError(
+      "--cert-file (TLS_CERT_FILE) and --key-file (TLS_KEY_FILE) are given together, or not at all",
+    );
   }
   return { caFile, certFile, keyFile, serverName };
 }
