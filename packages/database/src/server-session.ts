@@ -13,6 +13,9 @@ const shortestTimeoutMs = 100;
 /** After how long a statement that is still running is cancelled again, in milliseconds. */
 const cancelAgainMs = 100;
 
+/** After how long the server counts as out of reach that does not cancel a statement, in milliseconds. */
+const giveUpMs = 1_000;
+
 /** The server's end of a connection. */
 interface Backend {
   readonly client: pg.PoolClient;
@@ -75,7 +78,6 @@ export class ServerSession implements Session {
       throw error;
     } finally {
       signal?.removeEventListener("abort", cancel);
-      // A request to cancel must not meet the next statement on this connection.
       await cancelled;
     }
   }
@@ -96,16 +98,30 @@ export class ServerSession implements Session {
     return new ServerSession(this.#backend, "set local", timeoutMs);
   }
 
-  /** Has a statement cancelled, until it has ended: what meets the server before it has begun is for nothing. */
+  /**
+   * Has a statement cancelled, until it has ended: what meets the server before it has begun is for nothing. Where
+   * that cannot be told within a second, as the server is out of reach, the connection is given up.
+   */
   async #cancel(sent: Promise<unknown>): Promise<void> {
-    const { pid, cancelPool } = this.#backend;
+    const { client, pid, cancelPool } = this.#backend;
     const ended = sent.then(
-      () => true,
-      () => true,
+      () => "ended" as const,
+      () => "ended" as const,
     );
-    do {
-      await cancelPool.query("select pg_cancel_backend($1)", [pid]).catch(() => undefined);
-    } while (!(await Promise.race([ended, setTimeout(cancelAgainMs, false)])));
+    const giveUpAt = performance.now() + giveUpMs;
+    while (performance.now() < giveUpAt) {
+      const asked = cancelPool
+        .query("select pg_cancel_backend($1)", [pid])
+        .catch(() => undefined)
+        .then(() => setTimeout(cancelAgainMs));
+      if ((await Promise.race([ended, asked, setTimeout(giveUpMs / 2)])) === "ended") {
+        // A request to cancel must not meet the next statement on this connection.
+        await asked;
+        return;
+      }
+    }
+    lost.add(client);
+    client.connection.stream.destroy();
   }
 
   async #setTimeout(timeoutMs: number): Promise<void> {

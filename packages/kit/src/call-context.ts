@@ -33,6 +33,8 @@ export interface CalledMethod {
   readonly path: string;
   /** What the contract says of it; undefined where it says nothing. */
   readonly policy: MethodPolicy | undefined;
+  /** Whether clients show certificates. */
+  readonly knowsClients: boolean;
 }
 
 /** What goes along with a reason. */
@@ -59,6 +61,7 @@ export class CallContext<Reason extends string = string> {
   /** @internal Why the stream of requests was refused, whatever the handler makes of it. */
   refusal: RpcError | undefined;
   readonly #call: SurfaceCall;
+  readonly #clientIdentity: string | undefined;
   #principal: Principal | undefined;
   #abort: AbortController | undefined;
   #header: Metadata | undefined;
@@ -68,6 +71,8 @@ export class CallContext<Reason extends string = string> {
   constructor(method: CalledMethod, call: SurfaceCall) {
     this.method = method;
     this.#call = call;
+    // Now, as the connection may be gone when somebody asks.
+    if (method.knowsClients) this.#clientIdentity = clientIdentityOf(call);
     const { policy } = method;
     if (policy !== undefined) {
       const asked = Number(call.getDeadline());
@@ -99,7 +104,7 @@ export class CallContext<Reason extends string = string> {
 
   /** Who the certificate of the connection says the client is: a SPIFFE ID or a DNS name; undefined where it has none. */
   get clientIdentity(): string | undefined {
-    return clientIdentityOf(this.#call);
+    return this.#clientIdentity;
   }
 
   /**

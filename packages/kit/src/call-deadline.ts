@@ -1,8 +1,8 @@
 import type { CallOptions } from "./call-options.ts";
 import type { CallScope } from "./call-scope.ts";
-import { type DeadlineQueue, type PendingDeadline, setDeadline } from "./deadline-queue.ts";
+import type { DeadlineQueue, PendingDeadline } from "./deadline-queue.ts";
 import type { MethodCaller } from "./method-caller.ts";
-import { resetSparingly } from "./reset-sparingly.ts";
+import type { StreamResets } from "./stream-resets.ts";
 import type { CallTiming } from "./timed-metadata.ts";
 
 /**
@@ -28,12 +28,6 @@ export function endOf(
   return allowed > longestTimeoutMs ? Infinity : now + allowed;
 }
 
-/**
- * How long after its deadline a call's stream is left to the server, in milliseconds: a server that knows the
- * deadline ends it by itself, and a stream that is ended needs no reset.
- */
-const lingerMs = 1_000;
-
 /** A call that has a deadline. */
 export interface TimedCall {
   /** The deadline has passed: whoever waits for the call is told. */
@@ -46,12 +40,14 @@ export interface TimedCall {
 export class CallDeadline implements CallTiming {
   readonly endsAt: number;
   readonly #call: TimedCall;
+  readonly #resets: StreamResets;
   #pending: PendingDeadline | undefined;
   #isSent = false;
   #hasPassed = false;
 
-  constructor(endsAt: number, call: TimedCall) {
+  constructor(endsAt: number, call: TimedCall, resets: StreamResets) {
     this.endsAt = endsAt;
+    this.#resets = resets;
     this.#call = call;
   }
 
@@ -73,7 +69,7 @@ export class CallDeadline implements CallTiming {
     this.#call.expire(
       this.#isSent ? "the deadline passed" : "the deadline passed before the call was sent",
     );
-    if (this.#isSent) this.#pending = setDeadline(lingerMs, this.#reset);
+    if (this.#isSent) this.#pending = this.#resets.leave(this.#discard);
     else this.#discard();
   }
 
@@ -87,12 +83,6 @@ export class CallDeadline implements CallTiming {
     this.#isSent = true;
     // A retry of what nobody waits for any more; the stream is there once this returns.
     if (this.#hasPassed) queueMicrotask(this.#discard);
-  }
-
-  get #reset(): () => void {
-    return () => {
-      this.#pending = resetSparingly(this.#discard);
-    };
   }
 
   get #discard(): () => void {

@@ -88,10 +88,11 @@ function isFile(
 
 function principalsOf(grants: Grants): Principals {
   return new Map(
-    Object.entries(grants).map(([subject, scopes]) => [
-      subject,
-      { subject, scopes: new Set(scopes) },
-    ]),
+    Object.entries(grants).map(([name, scopes]) => {
+      // Names of hosts are the same in capitals; SPIFFE IDs are not.
+      const subject = name.includes("://") ? name : name.toLowerCase();
+      return [subject, { subject, scopes: new Set(scopes) }];
+    }),
   );
 }
 

@@ -11,8 +11,9 @@ import { type Inputs, RequestStream } from "./request-stream.ts";
 import { RpcError } from "./rpc-error.ts";
 import { TimedMetadata } from "./timed-metadata.ts";
 
-/** How often a call is sent again that servers have refused without looking at it. */
-const maxResends = 10;
+/** How often a call is sent again that servers have refused without looking at it: at once, and then after waiting. */
+const maxResends = 4;
+const resendBackoffMs = 50;
 
 /** grpc-js clones what it is given before it adds to it, so that all calls can share this one. */
 const noMetadata = new Metadata();
@@ -31,6 +32,7 @@ export class ClientCall implements TimedCall {
   /** The only request, encoded, for another attempt. */
   #request: Buffer | undefined;
   #resends = 0;
+  #resendTimer: NodeJS.Timeout | undefined;
   #over = false;
   /** What the caller, and not the server, made the call fail with. */
   #failure: { readonly error: unknown } | undefined;
@@ -145,8 +147,10 @@ export class ClientCall implements TimedCall {
     const call = this.#open();
     this.#call = call;
     let retries = 0;
+    let hasBegun = false;
     call.start(metadata, {
       onReceiveMetadata: (header) => {
+        hasBegun = true;
         if (onRetried !== undefined) retries = retriesIn(header);
         this.#tell(onHeader, header);
       },
@@ -162,7 +166,7 @@ export class ClientCall implements TimedCall {
         onMessage(message);
       },
       onReceiveStatus: (status) => {
-        if (isRefused(status) && this.#resend(metadata, onMessage)) return;
+        if (!hasBegun && isRefused(status) && this.#resend(metadata, onMessage)) return;
         this.#deadline?.over();
         if (onRetried !== undefined) {
           retries ||= retriesIn(status.metadata);
@@ -177,15 +181,26 @@ export class ClientCall implements TimedCall {
   #resend(metadata: Metadata, onMessage: (message: unknown) => void): boolean {
     if (this.#over || this.#failure !== undefined || this.#request === undefined) return false;
     if (this.#resends === maxResends) return false;
+    const waitMs = this.#resends * resendBackoffMs * (0.5 + Math.random());
     this.#resends += 1;
-    try {
-      this.#attempt(metadata, onMessage);
-    } catch {
-      return false;
-    }
-    this.#call?.startRead();
-    this.#call?.sendMessageWithContext({}, this.#request);
-    this.#call?.halfClose();
+    this.#resendTimer = setTimeout(() => {
+      this.#resendTimer = undefined;
+      if (this.#over || this.#request === undefined) return;
+      try {
+        this.#attempt(metadata, onMessage);
+      } catch (error) {
+        this.#failure ??= { error };
+        this.#end({
+          code: Code.CANCELLED,
+          details: "the channel is closed",
+          metadata: new Metadata(),
+        });
+        return;
+      }
+      this.#call?.startRead();
+      this.#call?.sendMessageWithContext({}, this.#request);
+      this.#call?.halfClose();
+    }, waitMs);
     return true;
   }
 
@@ -232,7 +247,7 @@ export class ClientCall implements TimedCall {
     const { metadata } = this.#options;
     const content = metadata && sendable(metadata);
     if (endsAt === Infinity) return content ?? noMetadata;
-    this.#deadline = new CallDeadline(endsAt, this);
+    this.#deadline = new CallDeadline(endsAt, this, this.#caller.resets);
     return new TimedMetadata(this.#deadline, content);
   }
 
@@ -258,10 +273,14 @@ export class ClientCall implements TimedCall {
     if (this.#over) return;
     this.#failure ??= { error };
     this.#call?.cancelWithStatus(Code.CANCELLED, "the caller gave up");
+    if (this.#resendTimer === undefined) return;
+    // Between two attempts there is no call that would end by that.
+    this.#end({ code: Code.CANCELLED, details: "the caller gave up", metadata: new Metadata() });
   }
 
   #finish(): void {
     this.#over = true;
+    clearTimeout(this.#resendTimer);
     // The answer may come before the last request.
     this.#requests?.stop();
   }

@@ -2,7 +2,7 @@ import { isIP, type Socket } from "node:net";
 import { connect, type TLSSocket } from "node:tls";
 import type { Logger } from "./logger.ts";
 import { errorCodeOf, messageOf } from "./message-of.ts";
-import { type TlsMaterial, watchTlsFiles } from "./tls-files.ts";
+import { TlsFileError, type TlsMaterial, watchTlsFiles } from "./tls-files.ts";
 import type { WatchedFiles } from "./watched-files.ts";
 
 /** How a client secures its connections: TLS 1.2 or newer. */
@@ -24,6 +24,9 @@ export class TlsConnector {
 
   /** Throws a `TlsFileError` where the files are of no use. */
   constructor({ serverName, ...files }: ClientTls, logger: Logger | undefined) {
+    if ((files.certFile === undefined) !== (files.keyFile === undefined)) {
+      throw new TlsFileError("tls.certFile and tls.keyFile are set together, or not at all");
+    }
     this.#files = watchTlsFiles(files, logger);
     this.#serverName = serverName;
   }
@@ -40,6 +43,8 @@ export class TlsConnector {
       ...(isIP(host) === 0 && { servername: host }),
       secureContext: this.#files.value.context,
       ALPNProtocols: ["h2"],
+      // Whatever NODE_TLS_REJECT_UNAUTHORIZED says.
+      rejectUnauthorized: true,
     });
     const closed = (): void => {
       reject(new Error("the connection was closed during the TLS handshake"));

@@ -65,7 +65,11 @@ export class Connections {
   }
 }
 
-/** The calls that a connection has go on; it is closed after the last. */
+/**
+ * Asks a client to make a new connection. The calls on this one go on; the client closes it after the last, and where
+ * it does not, it is closed for being idle. Node's own `close` would do that here, too, but no ping can be sent
+ * from then on, and that a client has vanished would never be noticed. Resolves once the client knows.
+ */
 function retire(session: ServerHttp2Session): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   if (session.closed || session.destroyed) {
@@ -76,12 +80,9 @@ function retire(session: ServerHttp2Session): Promise<void> {
   try {
     session.goaway(constants.NGHTTP2_NO_ERROR);
     session.ping(() => {
-      if (!session.destroyed) session.close();
       resolve();
     });
   } catch {
-    // Node has ten pings under way at the most.
-    session.close();
     resolve();
   }
   return promise;

@@ -1,4 +1,4 @@
-import { Channel, type ChannelOptions } from "@grpc/grpc-js";
+import type { Channel, ChannelOptions } from "@grpc/grpc-js";
 import { z } from "zod";
 import type { Balancing } from "./balancing.ts";
 import { ChannelGroup } from "./channel-group.ts";
@@ -9,6 +9,7 @@ import { defaultMaxMessageBytes } from "./limits.ts";
 import type { Logger } from "./logger.ts";
 import { serviceConfigOf } from "./service-config.ts";
 import { requireServiceConfig } from "./service-config-schema.ts";
+import { StreamResets } from "./stream-resets.ts";
 
 /**
  * How many bytes of one call's requests are kept for a retry: 64 KiB. A call that sends more is not
@@ -48,7 +49,8 @@ export interface ChannelSettings {
   /**
    * How often a ping is sent on a connection that has calls waiting, in milliseconds; 250 by default, which
    * servers of the kit allow. A replica that answers none for 350 more gets no new calls while another does,
-   * and is disconnected after 3,000 more. Servers of other makers may allow no more than one in 300,000.
+   * and is disconnected after 3,000 more; after 10,000 where there is no other. Servers of other makers may allow no
+   * more than one in 300,000.
    */
   readonly keepaliveMs?: number;
   /** The largest answer that is accepted, in bytes; 10 MiB by default. */
@@ -61,11 +63,17 @@ export interface ChannelSettings {
   readonly channelOptions?: ChannelOptions;
 }
 
-const settingsOf = new WeakMap<Channel, ChannelSettings>();
+/** What clients have to know of their channel. */
+export interface ChannelDetails {
+  readonly settings: ChannelSettings;
+  readonly resets: StreamResets;
+}
+
+const detailsOf = new WeakMap<Channel, ChannelDetails>();
 
 /** What a channel was opened with; undefined of one that was not opened by {@link createChannel}. */
-export function channelSettingsOf(channel: Channel): ChannelSettings | undefined {
-  return settingsOf.get(channel);
+export function channelDetailsOf(channel: Channel): ChannelDetails | undefined {
+  return detailsOf.get(channel);
 }
 
 /**
@@ -112,12 +120,17 @@ export function createChannel(settings: ChannelSettings): Channel {
   };
   requireServiceConfig(options["grpc.service_config"]);
   const connector = tls && new TlsConnector(tls, logger);
-  const credentials = new ConnectionCredentials(connector, keepaliveMs, logger);
-  const channel =
-    connections > 1
-      ? new ChannelGroup(connections, target, credentials, options)
-      : new Channel(target, credentials, options);
-  settingsOf.set(channel, settings);
+  const resets = new StreamResets();
+  const credentials = new ConnectionCredentials(connector, {
+    keepaliveMs,
+    logger,
+    isOneOfSeveral: connections > 1,
+    onStreamLimit: (limit) => {
+      resets.allows(limit);
+    },
+  });
+  const channel = new ChannelGroup({ size: connections, target, credentials, options, resets });
+  detailsOf.set(channel, { settings, resets });
   return channel;
 }
 

@@ -15,12 +15,13 @@ import {
   type ServiceDefinition,
 } from "./definition.ts";
 import { codeName } from "./code.ts";
-import { channelSettingsOf } from "./create-channel.ts";
+import { channelDetailsOf } from "./create-channel.ts";
 import type { Logger } from "./logger.ts";
 import type { MethodCaller } from "./method-caller.ts";
 import { neverLog } from "./redaction.ts";
 import type { Inputs } from "./request-stream.ts";
 import { sparingly } from "./sparingly.ts";
+import { StreamResets } from "./stream-resets.ts";
 import type { Token } from "./token.ts";
 
 /** How long a call that answers with one message may take where nothing else is set, in milliseconds. */
@@ -97,16 +98,15 @@ export function createClient<D extends ServiceDefinition>(
   const { policy: common, fullName } = definition;
   neverLog(common?.redactedNames ?? []);
   readCallScopes();
-  const { services, logger } = channelSettingsOf(channel) ?? {};
-  if (
-    common?.retry !== undefined &&
-    channelSettingsOf(channel) !== undefined &&
-    !services?.some((service) => service.fullName === fullName)
-  ) {
+  const details = channelDetailsOf(channel);
+  const { services = [], logger } = details?.settings ?? {};
+  const isOpenedFor = services.some((service) => service.fullName === fullName);
+  if (common?.retry !== undefined && details !== undefined && !isOpenedFor) {
     throw new TypeError(
       `the channel was not opened for ${fullName}, whose calls would not be retried: name its definition in the \`services\` of createChannel`,
     );
   }
+  const resets = details?.resets ?? new StreamResets();
   const methods = Object.entries(definition.methods).map(([key, method]) => {
     const { requestType, responseType, policy } = method;
     const usual = policy?.defaultTimeoutMs ?? (method.responseStream ? Infinity : defaultTimeoutMs);
@@ -119,6 +119,7 @@ export function createClient<D extends ServiceDefinition>(
       path,
       timeoutMs: own,
       maxTimeoutMs,
+      resets,
       deadlines: own <= maxTimerMs ? new DeadlineQueue(own, true) : undefined,
       onRetried: policy?.idempotency === "UNKNOWN" ? undefined : logger && logRetries(logger, path),
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- ClientMethod has checked it; the generated type asks for more than TypeScript can follow here.

@@ -1,5 +1,6 @@
 import type { Channel, StatusObject } from "@grpc/grpc-js";
 import type { DeadlineQueue } from "./deadline-queue.ts";
+import type { StreamResets } from "./stream-resets.ts";
 
 /** What one method needs to be called. Made once, with the client. */
 export interface MethodCaller {
@@ -9,6 +10,8 @@ export interface MethodCaller {
   readonly timeoutMs: number;
   /** How long any call may take, in milliseconds. */
   readonly maxTimeoutMs: number;
+  /** What becomes of the channel's streams whose calls are over. */
+  readonly resets: StreamResets;
   /** For the calls that take `timeoutMs`; undefined where that is for ever. */
   readonly deadlines: DeadlineQueue | undefined;
   /** Told of a call that ended after retries; undefined where there is nobody to tell, or nothing is retried. */

@@ -34,12 +34,14 @@ export interface ServerParts {
   readonly logger: Logger;
   readonly authenticate: Authenticate | undefined;
   readonly development: boolean;
+  /** Whether clients show certificates. */
+  readonly knowsClients: boolean;
 }
 
 /** Registers a service's methods under its own name and its aliases, composed once for all of them. */
 export function registerService(
   service: Service,
-  { server, live, logger, authenticate, development }: ServerParts,
+  { server, live, logger, authenticate, development, knowsClients }: ServerParts,
 ): void {
   const { definition, handlers, aliases, toRpcError } = service;
   const { fullName } = definition;
@@ -55,6 +57,7 @@ export function registerService(
       service: fullName,
       path,
       policy,
+      knowsClients,
       live,
       noteRetry:
         definition.policy?.retry === undefined || policy?.idempotency === "UNKNOWN"

@@ -1,6 +1,7 @@
 import type { ClientHttp2Session } from "node:http2";
 import { type ChannelOptions, connectivityState, experimental } from "@grpc/grpc-js";
-import { peerAt } from "./peers.ts";
+import { PeerConnector } from "./connection-credentials.ts";
+import type { Peer } from "./peer.ts";
 
 /** What the service config calls it. */
 export const responsiveBalancer = "org_responsive";
@@ -84,7 +85,7 @@ class ResponsiveBalancer implements experimental.LoadBalancer {
   }
 }
 
-/** How many silent peers are passed over for one call; where there are more, the next has to do. */
+/** How many silent peers are passed over for one call; where there are more, the next one has to do. */
 const maxPassed = 16;
 
 class ResponsivePicker implements experimental.Picker {
@@ -95,12 +96,19 @@ class ResponsivePicker implements experimental.Picker {
   }
 
   pick(args: experimental.PickArgs): experimental.PickResult {
-    for (let passed = 0; ; passed += 1) {
+    let passed: Peer[] | undefined;
+    for (;;) {
       const result = this.#child.pick(args);
       const { subchannel, pickResultType, status } = result;
       if (subchannel === null) return result;
-      const peer = peerAt(subchannel.getAddress());
-      if (peer.isSilent && passed < maxPassed) continue;
+      const peer = peerOf(subchannel.getRealSubchannel());
+      if (peer === undefined) return result;
+      if (peer.isSilent && (passed === undefined || passed.length < maxPassed)) {
+        passed ??= [];
+        passed.push(peer);
+        continue;
+      }
+      if (passed !== undefined && !peer.isSilent) for (const each of passed) each.passedOver();
       // The child's own have nothing to be told: pick_first and round_robin count no calls.
       const { callStarted: onCallStarted, callEnded: onCallEnded } = peer;
       return { pickResultType, subchannel, status, onCallStarted, onCallEnded };
@@ -113,24 +121,36 @@ const limited = new WeakSet<object>();
 
 function limitConnecting(subchannel: experimental.SubchannelInterface): void {
   const real = subchannel.getRealSubchannel();
-  if (limited.has(real)) return;
+  const peer = peerOf(real);
+  if (peer === undefined || limited.has(real)) return;
   limited.add(real);
   let timer: NodeJS.Timeout | undefined;
   real.addConnectivityStateListener((_subchannel, _before, state) => {
     clearTimeout(timer);
-    const address = real.getAddress();
     if (state === connectivityState.READY) {
       // grpc-js tells of the state first.
       queueMicrotask(() => {
         const session = sessionIn(real);
-        if (session !== undefined) peerAt(address).established(session);
+        if (session !== undefined) peer.established(session);
       });
     }
     if (state !== connectivityState.CONNECTING) return;
     timer = setTimeout(() => {
-      peerAt(address).stopConnecting();
+      peer.stopConnecting();
     }, connectTimeoutMs).unref();
   });
+}
+
+const peers = new WeakMap<object, Peer>();
+
+/** The peer that a subchannel connects to; undefined for one of a channel with other credentials. */
+function peerOf(subchannel: object): Peer | undefined {
+  const known = peers.get(subchannel);
+  if (known !== undefined) return known;
+  const connector: unknown = Reflect.get(subchannel, "secureConnector");
+  if (!(connector instanceof PeerConnector)) return undefined;
+  peers.set(subchannel, connector.peer);
+  return connector.peer;
 }
 
 /** grpc-js keeps it to itself; where it has another name one day, peers are never pinged, and so never silent. */

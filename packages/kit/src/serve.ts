@@ -142,7 +142,8 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   const live = new LiveCalls();
   const names = services.map(({ definition }) => definition.fullName);
   const aliases = services.flatMap((service) => service.aliases);
-  const common = { server, live, logger, authenticate, development };
+  const knowsClients = tls?.clientCaFile !== undefined;
+  const common = { server, live, logger, authenticate, development, knowsClients };
   for (const service of services) {
     if (authenticate !== undefined) requirePolicies(service);
     registerService(service, common);

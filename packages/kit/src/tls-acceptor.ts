@@ -1,5 +1,6 @@
+import { constants } from "node:crypto";
 import type { Socket } from "node:net";
-import { createServer, type Server, type TLSSocket } from "node:tls";
+import { createServer, type SecureContextOptions, type Server, type TLSSocket } from "node:tls";
 import type { Logger } from "./logger.ts";
 import { messageOf } from "./message-of.ts";
 import { sparingly } from "./sparingly.ts";
@@ -32,6 +33,7 @@ const handshakeTimeoutMs = 10_000;
 export class TlsAcceptor {
   readonly #server: Server;
   readonly #timer: NodeJS.Timeout;
+  #isClosed = false;
 
   /** Throws a `TlsFileError` where the files are of no use. */
   constructor(
@@ -41,13 +43,17 @@ export class TlsAcceptor {
   ) {
     const files = watchTlsFiles({ certFile, keyFile, caFile: clientCaFile }, logger);
     this.#server = createServer({
-      ...files.value.options,
+      ...withoutTickets(files.value.options),
       ALPNProtocols: ["h2"],
       handshakeTimeout: handshakeTimeoutMs,
       requestCert: clientCaFile !== undefined,
       rejectUnauthorized: clientCaFile !== undefined,
     });
-    this.#server.on("secureConnection", secured);
+    this.#server.on("secureConnection", (socket) => {
+      // Whoever comes so late has not heard that the server is shutting down.
+      if (this.#isClosed) socket.destroy();
+      else secured(socket);
+    });
     const log = sparingly((fields) => {
       logger.info(fields, "a client could not be connected by TLS");
     });
@@ -70,7 +76,7 @@ export class TlsAcceptor {
     };
     warnOfExpiry();
     this.#timer = files.watch((isNew) => {
-      if (isNew) this.#server.setSecureContext(files.value.options);
+      if (isNew) this.#server.setSecureContext(withoutTickets(files.value.options));
       warnOfExpiry();
     });
   }
@@ -80,8 +86,17 @@ export class TlsAcceptor {
     this.#server.emit("connection", socket);
   }
 
-  /** Looks at the files no more. */
+  /** Looks at the files no more, and ends the connections whose handshakes are not over yet. */
   close(): void {
+    this.#isClosed = true;
     clearInterval(this.#timer);
   }
+}
+
+/**
+ * Has every connection begin with a whole handshake. With a session ticket, a client need not show its certificate
+ * again, and would be let in after that has expired.
+ */
+function withoutTickets(options: SecureContextOptions): SecureContextOptions {
+  return { ...options, secureOptions: constants.SSL_OP_NO_TICKET };
 }

@@ -92,6 +92,12 @@ function certificatesIn(file: string): X509Certificate[] {
   const text = readPem(file);
   const found = text.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
   if (found.length === 0) throw new TlsFileError(`${file} has no certificate in PEM`);
+  const begun = text.match(/-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----/g) ?? [];
+  if (begun.length > found.length) {
+    throw new TlsFileError(
+      `${file} has a certificate without its end, or in a form that Node does not read`,
+    );
+  }
   return found.map((each) => {
     try {
       return new X509Certificate(each);

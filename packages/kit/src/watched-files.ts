@@ -42,8 +42,15 @@ export class WatchedFiles<T> {
 
   /** Looks every second from now on; `onLook` is told each time whether the value is a new one. It does not keep the process. */
   watch(onLook?: (isNew: boolean) => void): NodeJS.Timeout {
+    let isLooking = false;
     return setInterval(() => {
-      void this.refresh().then(onLook);
+      // A file system may take longer.
+      if (isLooking) return;
+      isLooking = true;
+      void this.refresh().then((isNew) => {
+        isLooking = false;
+        onLook?.(isNew);
+      });
     }, fileIntervalMs).unref();
   }
 
@@ -53,7 +60,10 @@ export class WatchedFiles<T> {
     // Of a file that is gone, `load` has better words.
     const stats = await Promise.all(files.map((file) => stat(file).catch(() => undefined)));
     const stamp = stats.map(stampOf).join();
-    if (stamp === this.#stamp) return false;
+    if (stamp === this.#stamp) {
+      this.#problem = undefined;
+      return false;
+    }
     try {
       this.#value = load();
       this.#stamp = stamp;

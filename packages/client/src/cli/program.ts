@@ -38,7 +38,7 @@ export function createProgram(name: string, open: () => Session): Command {
     .option("--users <target>", "where user-service is (USERS_TARGET)", parseTarget)
     .option("--timeout <ms>", "how long a call may take", wholeNumberOption(1))
     .option("--token-file <file>", "a file with an access token (or the token in ACCESS_TOKEN)")
-    .option("--ca-file <file>", "call by TLS, and believe the authorities in it (TLS_CA_FILE)")
+    .option("--ca-file <file>", "call by TLS, and trust the authorities in it (TLS_CA_FILE)")
     .option("--cert-file <file>", "the certificate to show to the services (TLS_CERT_FILE)")
     .option("--key-file <file>", "the private key of that certificate (TLS_KEY_FILE)")
     .option("--server-name <name>", "the name that the services' certificates have")
