@@ -1,7 +1,7 @@
 /** Do calls reach the replicas that answer, and only those, in equal shares? Over real sockets, some of them faulty. */
 import { once } from "node:events";
 import { constants, createServer as createHttp2Server } from "node:http2";
-import { createServer, type Server } from "node:net";
+import { connect, createServer, type Server, type Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, test } from "@jest/globals";
 import type { Metadata } from "@grpc/grpc-js";
@@ -199,6 +199,105 @@ describe("a replica that is silent", () => {
   );
 });
 
+describe("of two connections to one replica", () => {
+  test(
+    "one that never answers is given up, and made again",
+    async () => {
+      await using a = await startCountingServer();
+      await using links = await startLinks(a.server.target, (index) => index === 1);
+      using connected = connectTo([links.target], { connections: 2 });
+      const begun = performance.now();
+      const late: string[] = [];
+      while (performance.now() - begun < 8_000) {
+        const at = performance.now() - begun;
+        const outcome = await outcomeOf(
+          connected.client.getUser({ userId: "u" }, { timeoutMs: 300 }),
+        );
+        if (at > 6_500) late.push(outcome);
+      }
+      expect(new Set(late)).toEqual(new Set(["answered"]));
+      expect(links.count).toBeGreaterThan(2);
+    },
+    slow,
+  );
+
+  test(
+    "one that goes silent is closed, though the other speaks",
+    async () => {
+      await using a = await startCountingServer();
+      await using links = await startLinks(a.server.target, () => false);
+      using connected = connectTo([links.target], { connections: 2 });
+      while (links.count < 2) await callTimes(connected.client, 1);
+      await callTimes(connected.client, 2);
+      links.mute(0);
+      const begun = performance.now();
+      const late: string[] = [];
+      while (performance.now() - begun < 7_000) {
+        const at = performance.now() - begun;
+        const outcome = await outcomeOf(
+          connected.client.getUser({ userId: "u" }, { timeoutMs: 300 }),
+        );
+        if (at > 5_500) late.push(outcome);
+      }
+      expect(new Set(late)).toEqual(new Set(["answered"]));
+    },
+    slow,
+  );
+});
+
+async function outcomeOf(call: Promise<unknown>): Promise<"answered" | "failed"> {
+  return await call.then(
+    () => "answered",
+    () => "failed",
+  );
+}
+
+/** Connections through which a server is reached, each of which can be cut without being closed. */
+interface Links extends AsyncDisposable {
+  readonly target: string;
+  /** How many there have been. */
+  readonly count: number;
+  mute(index: number): void;
+}
+
+async function startLinks(target: string, isMute: (index: number) => boolean): Promise<Links> {
+  const [host, port] = target.split(":");
+  const mutes: (() => void)[] = [];
+  const sockets = new Set<Socket>();
+  const server = createServer((near) => {
+    const far = connect(Number(port), host);
+    for (const socket of [near, far]) sockets.add(socket.on("error", () => undefined));
+    near.pipe(far).pipe(near);
+    near.on("close", () => far.destroy());
+    const mute = (): void => {
+      near.unpipe(far).resume();
+      far.unpipe(near).resume();
+    };
+    if (isMute(mutes.length)) mute();
+    mutes.push(mute);
+  });
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  return {
+    target: addressOf(server),
+    get count() {
+      return mutes.length;
+    },
+    mute: (index) => {
+      mutes[index]?.();
+    },
+    async [Symbol.asyncDispose]() {
+      for (const socket of sockets) socket.destroy();
+      await once(server.close(), "close");
+    },
+  };
+}
+
+function addressOf(server: Pick<Server, "address">): string {
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("it listens on no port");
+  return `127.0.0.1:${address.port}`;
+}
+
 /** Resolves in a later turn of the event loop. */
 function turn(): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
@@ -214,10 +313,8 @@ async function listenInSilence(): Promise<AsyncDisposable & { readonly target: s
     sockets.add(socket);
   });
   await once(server.listen(0, "127.0.0.1"), "listening");
-  const address = server.address();
-  if (address === null || typeof address === "string") throw new Error("it listens on no port");
   return {
-    target: `127.0.0.1:${address.port}`,
+    target: addressOf(server),
     async [Symbol.asyncDispose]() {
       for (const socket of sockets) socket.destroy();
       await once(server.close(), "close");
@@ -329,9 +426,7 @@ test("a call whose deadline passes is reset where the server does not end it", a
     });
   });
   await once(server.listen(0, "127.0.0.1"), "listening");
-  const address = server.address();
-  if (address === null || typeof address === "string") throw new Error("it listens on no port");
-  using connected = connectTo([`127.0.0.1:${address.port}`]);
+  using connected = connectTo([addressOf(server)]);
   const begun = performance.now();
   const error = await failureOf(connected.client.getUser({ userId: "u" }, { timeoutMs: 100 }));
   expect(error.code).toBe(Code.DEADLINE_EXCEEDED);
@@ -339,6 +434,41 @@ test("a call whose deadline passes is reset where the server does not end it", a
   // The server is given a second to end it by itself.
   expect(performance.now() - begun).toBeGreaterThan(1_000);
   server.close();
+});
+
+test("a call whose deadline passes is reset at once where the server allows few at a time", async () => {
+  const reset = Promise.withResolvers<void>();
+  const server = createHttp2Server({ settings: { maxConcurrentStreams: 100 } }, (request) => {
+    request.stream.on("aborted", () => {
+      reset.resolve();
+    });
+  });
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  using connected = connectTo([addressOf(server)]);
+  const begun = performance.now();
+  await failureOf(connected.client.getUser({ userId: "u" }, { timeoutMs: 100 }));
+  await reset.promise;
+  expect(performance.now() - begun).toBeLessThan(1_000);
+  server.close();
+});
+
+test("a call that a server has begun to answer is not sent again, whatever it says then", async () => {
+  let calls = 0;
+  const server = createHttp2Server((_request, response) => {
+    calls += 1;
+    response.writeHead(200, { "content-type": "application/grpc" });
+    response.addTrailers({ "grpc-status": "14", "grpc-message": "Stream refused by server" });
+    response.end();
+  });
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  const target = addressOf(server);
+  const channel = createChannel({ target, services: [UserServiceDefinition] });
+  const users = createClient(UserServiceDefinition, { channel });
+  const error = await failureOf(users.createUser({ name: "Ada", email: "ada@example.org" }));
+  channel.close();
+  server.close();
+  expect(error.code).toBe(Code.UNAVAILABLE);
+  expect(calls).toBe(1);
 });
 
 describe("what would not do what it says is refused", () => {

@@ -1,6 +1,6 @@
 /** Who is connected by TLS, who is not, and what becomes of certificates that are replaced? On real sockets. */
 import { once } from "node:events";
-import { rename, writeFile } from "node:fs/promises";
+import { readFile, rename, writeFile } from "node:fs/promises";
 import { connect as connectHttp2 } from "node:http2";
 import { connect as connectTcp } from "node:net";
 import { join } from "node:path";
@@ -424,6 +424,60 @@ async function turn<T>(value: T): Promise<T> {
   });
   return promise;
 }
+
+test.each(["TLSv1.2", "TLSv1.3"] as const)(
+  "a session of %s is not resumed, so that nobody comes in without a certificate that is still good",
+  async (version) => {
+    const pair = await issue(ours, `session-${version}`, { uris: [clientId] });
+    await using server = await start();
+    const only = { minVersion: version, maxVersion: version };
+    const first = connectTls({
+      host: "localhost",
+      port: server.server.port,
+      ca: ours.certificatePem,
+      cert: await readFile(pair.certFile),
+      key: await readFile(pair.keyFile),
+      ALPNProtocols: ["h2"],
+      ...only,
+    });
+    await once(first, "secureConnect");
+    // With 1.3, a ticket would come with the first bytes: those of HTTP/2.
+    await once(first, "data");
+    const session = first.getSession();
+    first.destroy();
+    const second = handshake(server, { ...only, ...(session && { session }) }).then(
+      async (socket) => {
+        // With 1.3, the client hears only after its handshake that it was refused.
+        await once(socket, "data");
+      },
+    );
+    await expect(second).rejects.toThrow(/alert/);
+  },
+);
+
+test("a handshake that ends during a shutdown leads to no call", async () => {
+  const pair = await issue(ours, "late", { uris: [clientId] });
+  const server = await start({ graceMs: 5_000 });
+  const raw = connectTcp(server.server.port, "localhost");
+  await once(raw, "connect");
+  const closed = server.server.close();
+  const socket = connectTls({
+    socket: raw,
+    host: "localhost",
+    ca: ours.certificatePem,
+    cert: await readFile(pair.certFile),
+    key: await readFile(pair.keyFile),
+    ALPNProtocols: ["h2"],
+  });
+  socket.on("error", () => undefined).resume();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  socket.once("close", () => {
+    resolve();
+  });
+  await promise;
+  await closed;
+  expect(server.callers).toEqual([]);
+});
 
 test("a handshake that does not go on holds no shutdown up", async () => {
   const server = await start({ graceMs: 500 });

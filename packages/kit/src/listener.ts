@@ -10,6 +10,9 @@ export interface ListenerEvents {
   readonly error: (error: Error) => void;
 }
 
+/** After how much silence TCP asks whether the other end is there, in milliseconds; ten seconds later it is not. */
+const keepAliveMs = 30_000;
+
 /**
  * What accepts a server's connections, and can cut them off. grpc-js can't: where channelz is off, its
  * `forceShutdown` closes no connection (1.14.7), and of a TLS handshake it knows nothing at all.
@@ -70,6 +73,8 @@ export class Listener {
   }
 
   #keep(socket: Socket): void {
+    // For hosts that have vanished, also where HTTP/2 can send no ping: on a connection that its client is closing.
+    socket.setKeepAlive(true, keepAliveMs);
     this.#sockets.add(socket);
     socket.once("close", () => this.#sockets.delete(socket));
   }
