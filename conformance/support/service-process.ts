@@ -1,4 +1,4 @@
-import { execFileSync, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -45,6 +45,13 @@ export interface ServiceProcessOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
+/** Those that have not ended: none of them outlives the tests. */
+const children = new Set<ChildProcess>();
+
+process.once("exit", () => {
+  for (const child of children) child.kill("SIGKILL");
+});
+
 /** Starts a service on a free port. Resolves once it serves; rejects, with what it printed, where it does not. */
 export async function startService(options: ServiceProcessOptions): Promise<ServiceProcess> {
   const { name, env } = options;
@@ -62,8 +69,7 @@ export async function startService(options: ServiceProcessOptions): Promise<Serv
     },
     stdio: ["ignore", "pipe", "pipe"],
   });
-  const killAtExit = (): void => void child.kill("SIGKILL");
-  process.once("exit", killAtExit);
+  children.add(child);
 
   const log: LogLine[] = [];
   let printed = "";
@@ -83,7 +89,7 @@ export async function startService(options: ServiceProcessOptions): Promise<Serv
   const ended = Promise.withResolvers<Ending>();
   child.on("error", serving.reject);
   child.on("close", (code, signal) => {
-    process.off("exit", killAtExit);
+    children.delete(child);
     const error = new Error(`${name} ended (${signal ?? code ?? "?"}). It printed:\n${printed}`);
     serving.reject(error);
     for (const { reject } of waiting.values()) reject(error);

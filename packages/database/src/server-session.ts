@@ -110,11 +110,9 @@ export class ServerSession implements Session {
     );
     const giveUpAt = performance.now() + giveUpMs;
     while (performance.now() < giveUpAt) {
-      const asked = cancelPool
-        .query("select pg_cancel_backend($1)", [pid])
-        .catch(() => undefined)
-        .then(() => setTimeout(cancelAgainMs));
-      if ((await Promise.race([ended, asked, setTimeout(giveUpMs / 2)])) === "ended") {
+      const asked = cancelPool.query("select pg_cancel_backend($1)", [pid]).catch(() => undefined);
+      const again = asked.then(() => setTimeout(cancelAgainMs));
+      if ((await Promise.race([ended, again, setTimeout(giveUpMs / 2)])) === "ended") {
         // A request to cancel must not meet the next statement on this connection.
         await asked;
         return;
