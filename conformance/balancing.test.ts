@@ -452,6 +452,45 @@ test("a call whose deadline passes is reset at once where the server allows few 
   server.close();
 });
 
+test.each([
+  ["an idempotent call is sent again", "getUser", 2],
+  ["another call is not", "createUser", 1],
+] as const)(
+  "where a connection is lost between header and message, %s",
+  async (_, method, expected) => {
+    let calls = 0;
+    const server = createHttp2Server();
+    server.on("stream", (stream) => {
+      calls += 1;
+      stream.on("error", () => undefined);
+      stream.respond({ "content-type": "application/grpc" }, { waitForTrailers: true });
+      if (calls === 1) {
+        const { session } = stream;
+        // Once it has been answered, the client has read the header.
+        session?.ping(() => {
+          session.destroy();
+        });
+        return;
+      }
+      stream.on("wantTrailers", () => {
+        stream.sendTrailers({ "grpc-status": "0" });
+      });
+      stream.end(Buffer.alloc(5));
+    });
+    await once(server.listen(0, "127.0.0.1"), "listening");
+    const channel = createChannel({ target: addressOf(server), services: [UserServiceDefinition] });
+    const users = createClient(UserServiceDefinition, { channel });
+    const call = {
+      getUser: () => users.getUser({ userId: "u" }),
+      createUser: () => users.createUser({ name: "Ada", email: "ada@example.org" }),
+    };
+    expect(await outcomeOf(call[method]())).toBe(expected === 2 ? "answered" : "failed");
+    expect(calls).toBe(expected);
+    channel.close();
+    server.close();
+  },
+);
+
 test("a call that a server has begun to answer is not sent again, whatever it says then", async () => {
   let calls = 0;
   const server = createHttp2Server((_request, response) => {

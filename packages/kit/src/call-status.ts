@@ -35,6 +35,14 @@ export function isRefused({ code, details, metadata }: StatusObject): boolean {
   );
 }
 
+/**
+ * Whether the connection was lost, and nothing is known of the call. Where its header had come by then, grpc-js takes
+ * that for an answer and tries nothing again.
+ */
+export function isLost({ code, metadata }: StatusObject): boolean {
+  return code === Code.UNAVAILABLE && Object.keys(metadata.getMap()).length === 0;
+}
+
 /** How often grpc-js has tried again, by what it notes in the metadata that it receives. */
 export function retriesIn(metadata: Metadata): number {
   const [attempts] = metadata.get("grpc-previous-rpc-attempts");

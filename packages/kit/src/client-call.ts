@@ -3,7 +3,7 @@ import { Code } from "./code.ts";
 import { CallDeadline, endOf, type TimedCall } from "./call-deadline.ts";
 import type { CallOptions } from "./call-options.ts";
 import { type CallScope, currentCall } from "./call-scope.ts";
-import { corrected, isRefused, retriesIn } from "./call-status.ts";
+import { corrected, isLost, isRefused, retriesIn } from "./call-status.ts";
 import { MessageQueue } from "./message-queue.ts";
 import { sendable } from "./metadata.ts";
 import type { MethodCaller } from "./method-caller.ts";
@@ -143,11 +143,12 @@ export class ClientCall implements TimedCall {
 
   #attempt(metadata: Metadata, onMessage: (message: unknown) => void): void {
     const { onHeader } = this.#options;
-    const { onRetried } = this.#caller;
+    const { onRetried, isRetried } = this.#caller;
     const call = this.#open();
     this.#call = call;
     let retries = 0;
     let hasBegun = false;
+    let hasMessage = false;
     call.start(metadata, {
       onReceiveMetadata: (header) => {
         hasBegun = true;
@@ -155,6 +156,7 @@ export class ClientCall implements TimedCall {
         this.#tell(onHeader, header);
       },
       onReceiveMessage: (bytes: Buffer) => {
+        hasMessage = true;
         if (this.#over) return;
         let message: unknown;
         try {
@@ -166,7 +168,10 @@ export class ClientCall implements TimedCall {
         onMessage(message);
       },
       onReceiveStatus: (status) => {
-        if (!hasBegun && isRefused(status) && this.#resend(metadata, onMessage)) return;
+        const mayResend = hasBegun
+          ? isRetried && !hasMessage && this.#resends === 0 && isLost(status)
+          : isRefused(status);
+        if (mayResend && this.#resend(metadata, onMessage)) return;
         this.#deadline?.over();
         if (onRetried !== undefined) {
           retries ||= retriesIn(status.metadata);

@@ -112,6 +112,8 @@ export function createClient<D extends ServiceDefinition>(
     const usual = policy?.defaultTimeoutMs ?? (method.responseStream ? Infinity : defaultTimeoutMs);
     const maxTimeoutMs = policy?.maxTimeoutMs ?? Infinity;
     const own = Math.min(timeoutMs ?? usual, maxTimeoutMs);
+    const isRetried =
+      common?.retry !== undefined && policy !== undefined && policy.idempotency !== "UNKNOWN";
     const encode = encoderOf(requestType);
     const path = pathOf(serviceName, method);
     const caller: MethodCaller = {
@@ -121,7 +123,8 @@ export function createClient<D extends ServiceDefinition>(
       maxTimeoutMs,
       resets,
       deadlines: own <= maxTimerMs ? new DeadlineQueue(own, true) : undefined,
-      onRetried: policy?.idempotency === "UNKNOWN" ? undefined : logger && logRetries(logger, path),
+      isRetried,
+      onRetried: isRetried && logger !== undefined ? logRetries(logger, path) : undefined,
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- ClientMethod has checked it; the generated type asks for more than TypeScript can follow here.
       encode: (input) => encode(requestType.fromPartial(input as never)),
       decode: (bytes) => responseType.decode(bytes),

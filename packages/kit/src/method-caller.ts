@@ -14,6 +14,8 @@ export interface MethodCaller {
   readonly resets: StreamResets;
   /** For the calls that take `timeoutMs`; undefined where that is for ever. */
   readonly deadlines: DeadlineQueue | undefined;
+  /** Whether the contract has its calls tried again. */
+  readonly isRetried: boolean;
   /** Told of a call that ended after retries; undefined where there is nobody to tell, or nothing is retried. */
   readonly onRetried: ((retries: number, status: StatusObject) => void) | undefined;
   readonly encode: (message: unknown) => Buffer;
