@@ -491,6 +491,33 @@ test.each([
   },
 );
 
+test("a stream that its caller leaves while it is refused is not sent again", async () => {
+  let calls = 0;
+  const refused = Promise.withResolvers<void>();
+  const server = createHttp2Server();
+  server.on("stream", (stream) => {
+    calls += 1;
+    stream.on("error", () => undefined).close(constants.NGHTTP2_REFUSED_STREAM);
+    // grpc-js sends it twice by itself; the next attempts have to wait.
+    if (calls === 4) refused.resolve();
+  });
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  const channel = createChannel({ target: addressOf(server) });
+  // Without the contract's retries, only what was refused is sent again.
+  const definition = { fullName: userReading.fullName, methods: UserServiceDefinition.methods };
+  const answers = createClient(definition, { channel }).listUsers({});
+  const first = answers.next();
+  await refused.promise;
+  // The client has heard of it by then, and waits for 25 ms at least.
+  await delay(10);
+  await answers.return?.();
+  await first;
+  await delay(500);
+  expect(calls).toBe(4);
+  channel.close();
+  server.close();
+});
+
 test("a call that a server has begun to answer is not sent again, whatever it says then", async () => {
   let calls = 0;
   const server = createHttp2Server((_request, response) => {

@@ -75,7 +75,7 @@ export class ClientCall implements TimedCall {
         this.#call?.startRead();
       },
       stop: () => {
-        this.#call?.cancelWithStatus(Code.CANCELLED, "the caller stopped reading");
+        this.#cancel("the caller stopped reading");
       },
     });
     try {
@@ -277,10 +277,14 @@ export class ClientCall implements TimedCall {
   #fail(error: unknown): void {
     if (this.#over) return;
     this.#failure ??= { error };
-    this.#call?.cancelWithStatus(Code.CANCELLED, "the caller gave up");
+    this.#cancel("the caller gave up");
+  }
+
+  #cancel(details: string): void {
+    this.#call?.cancelWithStatus(Code.CANCELLED, details);
     if (this.#resendTimer === undefined) return;
     // Between two attempts there is no call that would end by that.
-    this.#end({ code: Code.CANCELLED, details: "the caller gave up", metadata: new Metadata() });
+    this.#end({ code: Code.CANCELLED, details, metadata: new Metadata() });
   }
 
   #finish(): void {

@@ -42,8 +42,8 @@ export interface ChannelSettings {
   /** How calls are spread over the replicas; over all of them in turns by default, without those that fail. */
   readonly balancing?: Balancing;
   /**
-   * How many connections there are to each replica; 1 by default. One carries as many calls at a time as the
-   * server allows, and all of them on one core's share of encryption.
+   * How many connections there are to each replica; 1 by default. Each carries as many calls at a time, and takes
+   * as many cancellations, as the server allows.
    */
   readonly connections?: number;
   /**

@@ -116,7 +116,7 @@ class ResponsivePicker implements experimental.Picker {
   }
 }
 
-/** Connections that are looked after already: channels share them. */
+/** Those that are looked after already: each time a name is looked up, grpc-js asks for the same ones again. */
 const limited = new WeakSet<object>();
 
 function limitConnecting(subchannel: experimental.SubchannelInterface): void {

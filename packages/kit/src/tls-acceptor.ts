@@ -86,7 +86,7 @@ export class TlsAcceptor {
     this.#server.emit("connection", socket);
   }
 
-  /** Looks at the files no more, and ends the connections whose handshakes are not over yet. */
+  /** Looks at the files no more, and ends connections as soon as their handshakes are over. */
   close(): void {
     this.#isClosed = true;
     clearInterval(this.#timer);

@@ -2,7 +2,7 @@ import { statSync } from "node:fs";
 import { stat } from "node:fs/promises";
 
 /** How often it is looked whether files have changed, in milliseconds. */
-export const fileIntervalMs = 1_000;
+const fileIntervalMs = 1_000;
 
 /** What files are watched for. */
 export interface WatchedFilesOptions<T> {
