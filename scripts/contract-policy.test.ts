@@ -97,6 +97,22 @@ const policies: readonly Change[] = [
     `public: true ${timeouts}`,
     `public: true ${timeouts} invalid_messages: INVALID_MESSAGES_ANSWER`,
   ),
+  policyOf(
+    "requests may be less large",
+    `public: true ${timeouts} max_request_bytes: 1000`,
+    `public: true ${timeouts} max_request_bytes: 999`,
+    "METHOD_MAX_REQUEST_BYTES_LOWERED",
+  ),
+  policyOf(
+    "requests may be as large as where nothing is said",
+    `public: true ${timeouts} max_request_bytes: 262144`,
+    `public: true ${timeouts}`,
+  ),
+  policyOf(
+    "calls become heavy",
+    `public: true ${timeouts}`,
+    `public: true ${timeouts} cost_class: COST_CLASS_HEAVY`,
+  ),
   method(
     "a method gets a policy",
     "",
@@ -104,6 +120,7 @@ const policies: readonly Change[] = [
     "METHOD_NO_LONGER_PUBLIC",
     "METHOD_MAX_TIMEOUT_SHORTENED",
     "METHOD_DEFAULT_TIMEOUT_SHORTENED",
+    "METHOD_MAX_REQUEST_BYTES_LOWERED",
   ),
   method("a method loses its policy", policy(`scopes: "a" ${timeouts}`), ""),
   method(

@@ -106,6 +106,13 @@ function narrowerMethod(
       "Calls that take longer, and have no deadline, would be ended.",
     );
   }
+  if (is.maxRequestBytes < was.maxRequestBytes) {
+    add(
+      "METHOD_MAX_REQUEST_BYTES_LOWERED",
+      `max_request_bytes was ${was.maxRequestBytes}, is ${is.maxRequestBytes}.`,
+      "Larger requests would be refused.",
+    );
+  }
   if (was.invalidMessages === "ANSWER" && is.invalidMessages === "REFUSE") {
     add(
       "METHOD_INVALID_MESSAGES_REFUSED",
@@ -162,6 +169,8 @@ const noPolicy: MethodPolicy = {
   maxTimeoutMs: Infinity,
   idempotency: "UNKNOWN",
   invalidMessages: "REFUSE",
+  maxRequestBytes: Infinity,
+  costClass: "NORMAL",
   reasons: [],
 };
 

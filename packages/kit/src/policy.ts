@@ -1,6 +1,9 @@
 import type { Code } from "./code.ts";
 import type { MethodDefinition, ServiceDefinition } from "./definition.ts";
 
+/** How much work a call is, next to those of other methods. */
+export type CostClass = "LIGHT" | "NORMAL" | "HEAVY";
+
 /** What the contract says of a method besides its messages, as protoc-gen-contract generates it. */
 export interface MethodPolicy {
   /** What a caller has to have been granted, all of them; none where the method is public. */
@@ -15,6 +18,10 @@ export interface MethodPolicy {
   readonly idempotency: "NO_SIDE_EFFECTS" | "IDEMPOTENT" | "UNKNOWN";
   /** Whether a message of a request stream that breaks a rule ends the call, or is the handler's to answer. */
   readonly invalidMessages: "REFUSE" | "ANSWER";
+  /** How large a request, or each message of a request stream, may be, in bytes; 262,144 by default. */
+  readonly maxRequestBytes?: number;
+  /** How much work a call is: under overload, heavy ones are refused first and light ones last; `NORMAL` by default. */
+  readonly costClass?: CostClass;
   /** Why a call may fail, each with its status code. */
   readonly reasons: Readonly<Record<string, Code>>;
 }

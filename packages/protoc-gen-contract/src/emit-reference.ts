@@ -60,6 +60,7 @@ function methodText(method: DescMethod, policy: MethodPolicy): string[] {
     policy.invalidMessages === "ANSWER"
       ? "A message that breaks a rule of its fields does not end the call: it is answered."
       : "",
+    `${/^(client|bidi)/.test(method.methodKind) ? "Each message of the stream" : "A request"} has at most ${policy.maxRequestBytes.toLocaleString("en")} bytes.${costText[policy.costClass]}`,
     failures.length === 0
       ? "It has no reasons of its own to fail for."
       : table(["reason", "status", "when"], failures),
@@ -71,6 +72,12 @@ const idempotencyText = {
   IDEMPOTENT: "To call it twice does no more than to call it once.",
   UNKNOWN: "To call it twice may do it twice.",
 } as const satisfies Record<MethodPolicy["idempotency"], string>;
+
+const costText = {
+  LIGHT: " It is little work: a server with too many calls refuses it last.",
+  NORMAL: "",
+  HEAVY: " It is much work: a server with too many calls refuses it first.",
+} as const satisfies Record<MethodPolicy["costClass"], string>;
 
 function messageText(
   message: DescMessage,

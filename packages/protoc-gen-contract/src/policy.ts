@@ -27,6 +27,8 @@ export interface MethodPolicy {
   readonly maxTimeoutMs: number;
   readonly idempotency: "NO_SIDE_EFFECTS" | "IDEMPOTENT" | "UNKNOWN";
   readonly invalidMessages: "REFUSE" | "ANSWER";
+  readonly maxRequestBytes: number;
+  readonly costClass: "LIGHT" | "NORMAL" | "HEAVY";
   readonly reasons: readonly Reason[];
 }
 
@@ -58,6 +60,10 @@ export const codeNames: readonly string[] = [
 const maxTimeoutDays = 24;
 const maxTimeoutMs = maxTimeoutDays * 24 * 60 * 60 * 1000;
 
+/** The limits of a request where none is said and at the most, in bytes: 256 KiB, 64 MiB. */
+const defaultMaxRequestBytes = 256 * 1024;
+const largestMaxRequestBytes = 64 * 1024 * 1024;
+
 /** What is not there, zod would call an invalid input. */
 const orMissing = {
   error: ({ input }: { input?: unknown }) => (input === undefined ? "is missing" : undefined),
@@ -87,6 +93,8 @@ const reason = z.object({
   description: z.string().min(1, "is required"),
 });
 
+const costClasses = ["NORMAL", "LIGHT", "HEAVY"] as const;
+
 const methodOption = z.object({
   scopes: z.array(scope),
   public: z.boolean(),
@@ -94,6 +102,11 @@ const methodOption = z.object({
   maxTimeout: duration.optional(),
   reasons: z.array(reason),
   invalidMessages: z.literal([0, 1]),
+  maxRequestBytes: z
+    .number()
+    .max(largestMaxRequestBytes, `must be at most ${largestMaxRequestBytes} (64 MiB)`)
+    .transform((bytes) => (bytes === 0 ? defaultMaxRequestBytes : bytes)),
+  costClass: z.literal([0, 1, 2]).transform((number) => costClasses[number]),
 });
 
 const tokens = "must be 1 to 1,000";
@@ -140,6 +153,7 @@ export function methodPolicyOf(
     return undefined;
   }
   const { scopes, public: isPublic, defaultTimeout, maxTimeout, reasons } = parsed.data;
+  const { maxRequestBytes, costClass } = parsed.data;
   const problems: [string, string][] = [];
   if (isPublic && scopes.length > 0) problems.push(["public", "contradicts `scopes`"]);
   if (!isPublic && scopes.length === 0) {
@@ -180,6 +194,8 @@ export function methodPolicyOf(
     maxTimeoutMs: maxTimeout,
     idempotency: idempotencyOf(method),
     invalidMessages: answersInvalid ? "ANSWER" : "REFUSE",
+    maxRequestBytes,
+    costClass,
     reasons,
   };
 }

@@ -111,6 +111,12 @@ const contracts: Readonly<Record<string, WrongContract>> = {
       "S.Down: (org.contract.v1.method).invalid_messages: can only be answered where the requests are a stream",
     ],
   },
+  "requests without end": {
+    proto: method(`${fine} max_request_bytes: 67108865`),
+    problems: [
+      "S.Get: (org.contract.v1.method).max_request_bytes: must be at most 67108864 (64 MiB)",
+    ],
+  },
   "one attempt, and no backoff": {
     proto: retry(
       "max_attempts: 1 retryable_codes: UNAVAILABLE throttling: {max_tokens: 1 token_ratio: 1}",
