@@ -5,7 +5,6 @@ import { Code } from "./code.ts";
 import { setDeadline } from "./deadline-queue.ts";
 import { MessageQueue } from "./message-queue.ts";
 import { handle, type MethodRuntime } from "./method-runtime.ts";
-import type { RequestCheck } from "./read-requests.ts";
 import { RpcError } from "./rpc-error.ts";
 
 /** Sends the status, with the answer where it is OK. */
@@ -16,13 +15,17 @@ export function answerOnce(
   runtime: MethodRuntime,
   context: CallContext,
   respond: Respond,
-  input: unknown,
-  check: RequestCheck | undefined,
+  input: MessageQueue<unknown> | Uint8Array,
 ): void {
+  if (context.aborted !== undefined) {
+    // It has waited for its turn for too long.
+    settle(runtime, context, false);
+    return;
+  }
   let response: unknown;
   try {
     const admitted = runtime.admit?.(context);
-    const answer = (): unknown => inScopeOf(context, () => handle(runtime, context, input, check));
+    const answer = (): unknown => inScopeOf(context, () => handle(runtime, context, input));
     response =
       admitted === undefined
         ? answer()
@@ -62,13 +65,18 @@ export function answerOnce(
   );
 }
 
+function settle({ live }: MethodRuntime, { open }: CallContext, succeeded: boolean): void {
+  open?.handlerSettled(succeeded);
+  live.partDone();
+}
+
 function succeed(
-  { boundary, live }: MethodRuntime,
+  runtime: MethodRuntime,
   context: CallContext,
   respond: Respond,
   response: unknown,
 ): void {
-  live.partDone();
+  settle(runtime, context, true);
   if (!context.answer()) return;
   if (context.refusal !== undefined) {
     respond(context.refusal.toStatus(context.trailerIfAny));
@@ -78,18 +86,18 @@ function succeed(
     context.sendHeader();
     respond(null, response, context.trailerIfAny);
   } catch (error) {
-    respond(boundary(error, context).toStatus());
+    respond(runtime.boundary(error, context).toStatus());
   }
 }
 
 function fail(
-  { boundary, live }: MethodRuntime,
+  runtime: MethodRuntime,
   context: CallContext,
   respond: Respond,
   error: unknown,
 ): void {
-  live.partDone();
-  const status = boundary(context.refusal ?? error, context);
+  settle(runtime, context, false);
+  const status = runtime.boundary(context.refusal ?? error, context);
   if (context.answer()) respond(status.toStatus(context.trailerIfAny));
 }
 

@@ -4,7 +4,6 @@ import { Code } from "./code.ts";
 import type { LiveStream } from "./live-calls.ts";
 import { MessageQueue } from "./message-queue.ts";
 import { handle, type MethodRuntime } from "./method-runtime.ts";
-import type { RequestCheck } from "./read-requests.ts";
 import { RpcError } from "./rpc-error.ts";
 import { StreamWriter } from "./stream-writer.ts";
 
@@ -15,8 +14,7 @@ export async function answerStream(
   runtime: MethodRuntime,
   context: CallContext,
   call: WritableCall,
-  input: unknown,
-  check: RequestCheck | undefined,
+  input: MessageQueue<unknown> | Uint8Array,
 ): Promise<void> {
   const { boundary, live } = runtime;
   const writer = new StreamWriter(call);
@@ -44,7 +42,7 @@ export async function answerStream(
       await admitted;
       if (context.aborted !== undefined) throw context.aborted;
     }
-    const responses = handle(runtime, context, input, check);
+    const responses = handle(runtime, context, input);
     if (!isAsyncIterable(responses)) throw new TypeError("the handler returned no async iterable");
     for await (const response of responses) {
       if (context.aborted !== undefined) break;
@@ -62,6 +60,7 @@ export async function answerStream(
     if (context.answer()) call.emit("error", status.toStatus(context.trailerIfAny));
   } finally {
     clearTimeout(timer);
+    context.open?.handlerSettled(true);
     live.partDone();
   }
 }

@@ -3,6 +3,7 @@ import type { Principal } from "./authentication.ts";
 import { clientIdentityOf } from "./client-identity.ts";
 import { Code } from "./code.ts";
 import { sendable } from "./metadata.ts";
+import type { OpenCall } from "./open-call.ts";
 import { codeOf, type MethodPolicy } from "./policy.ts";
 import { isSecret, redacted } from "./redaction.ts";
 import { RpcError } from "./rpc-error.ts";
@@ -58,6 +59,8 @@ export class CallContext<Reason extends string = string> {
   readonly policyTimeoutMs: number | undefined;
   /** @internal Whether the call has reached its handler: what ends it before that, no contract declares. */
   handled = false;
+  /** @internal The call as it is on the wire; undefined where that is not known. */
+  open: OpenCall | undefined;
   /** @internal Why the stream of requests was refused, whatever the handler makes of it. */
   refusal: RpcError | undefined;
   readonly #call: SurfaceCall;

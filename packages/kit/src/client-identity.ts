@@ -1,6 +1,6 @@
 import type { Http2Session } from "node:http2";
 import { TLSSocket } from "node:tls";
-import { sessionOf } from "./http2-session.ts";
+import { sessionOf } from "./http2-stream.ts";
 
 /** By connection: the handshake is over when its first call comes, so that it never changes. */
 const identities = new WeakMap<Http2Session, { readonly name: string | undefined }>();

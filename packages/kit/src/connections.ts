@@ -1,5 +1,8 @@
-import { constants, type ServerHttp2Session } from "node:http2";
+import { constants, performServerHandshake, type ServerHttp2Session } from "node:http2";
+import type { Socket } from "node:net";
 import type { Server } from "@grpc/grpc-js";
+import type { CallGate } from "./call-gate.ts";
+import { http2Limits } from "./http2-limits.ts";
 
 /** Of how much the age of connections differs, so that they are not all replaced at once: of gRPC's A9, 10 %. */
 const ageJitter = 0.1;
@@ -7,8 +10,14 @@ const ageJitter = 0.1;
 /** No timer holds more milliseconds: 24 days. */
 const maxTimerMs = 2 ** 31 - 1;
 
-/** How long connections live. */
-export interface ConnectionLimits {
+/**
+ * How many pings and settings a client may send in a second. gRPC's C core sends a ping with each change of its flow
+ * control window, ours four a second while it waits; each has to be answered.
+ */
+const maxControlFrames = 1_000;
+
+/** How long connections live, and what comes by them. */
+export interface ConnectionsOptions {
   /** How old one gets before its client is asked for a new one, in milliseconds. */
   readonly maxAgeMs: number;
   /**
@@ -17,24 +26,44 @@ export interface ConnectionLimits {
    * being closed, with the calls on them (1.14.7, `sendPing`).
    */
   readonly keepaliveMs: number;
+  /** What calls meet first. */
+  readonly gate: CallGate;
+  /** Told of each connection once its other end has shown that it is an HTTP/2 client. */
+  readonly known: (socket: Socket) => void;
 }
 
 /**
- * The HTTP/2 connections of a server, and how they are ended without a call being lost. grpc-js announces the end
- * of a connection and closes it at once: a call that its client sends before it has read of that fails there, one
- * in some thousands of connections. RFC 9113, section 6.8: what the client sends until it has answered a ping,
- * it may have sent before it knew.
+ * The HTTP/2 connections of a server: made here, with limits that grpc-js does not pass on and a gate before its calls,
+ * and ended without a call being lost. grpc-js announces the end of a connection and closes it at once: a call that its
+ * client sends before it has read of that fails there, one in some thousands of connections. RFC 9113, section 6.8:
+ * what the client sends until it has answered a ping, it may have sent before it knew.
  */
 export class Connections {
   readonly #sessions = new Set<ServerHttp2Session>();
+  readonly #http2Server: Http2Server;
+  readonly #options: ConnectionsOptions;
 
-  /** Those that are made from now on by what was made by `createConnectionInjector`. */
-  constructor(server: Server, limits: ConnectionLimits) {
-    for (const http2Server of http2ServersOf(server)) {
-      http2Server.on("session", (session) => {
-        this.#keep(session, limits);
-      });
-    }
+  /** For a server of grpc-js that has a connection injector, and no other way to be connected to. */
+  constructor(server: Server, options: ConnectionsOptions) {
+    this.#http2Server = http2ServerOf(server);
+    this.#options = options;
+  }
+
+  /** Speaks HTTP/2 with whoever has connected. */
+  accept(socket: Socket): void {
+    const { gate, known } = this.#options;
+    const session = performServerHandshake(socket, http2Limits);
+    session.once("remoteSettings", () => {
+      known(socket);
+    });
+    // It is closed then, and so are its calls.
+    session.on("error", () => undefined);
+    session.on("stream", (stream, headers, flags) => {
+      if (gate.admits(stream, headers)) this.#http2Server.emit("stream", stream, headers, flags);
+    });
+    boundControlFrames(session);
+    this.#keep(session);
+    this.#http2Server.emit("session", session);
   }
 
   /** Ends all of them. Resolves once every client knows that it has to send its next calls elsewhere, or has left. */
@@ -42,7 +71,8 @@ export class Connections {
     await Promise.all(Array.from(this.#sessions, retire));
   }
 
-  #keep(session: ServerHttp2Session, { maxAgeMs, keepaliveMs }: ConnectionLimits): void {
+  #keep(session: ServerHttp2Session): void {
+    const { maxAgeMs, keepaliveMs } = this.#options;
     this.#sessions.add(session);
     const ageMs = maxAgeMs * (1 + ageJitter * (2 * Math.random() - 1));
     const timer = setTimeout(
@@ -63,6 +93,21 @@ export class Connections {
       clearInterval(keepalive);
     });
   }
+}
+
+/** Closes a connection whose client keeps the server busy with answering pings and settings. */
+function boundControlFrames(session: ServerHttp2Session): void {
+  let count = 0;
+  let beganAt = 0;
+  const note = (): void => {
+    if (++count <= maxControlFrames) return;
+    const now = performance.now();
+    if (now - beganAt < 1_000) session.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM);
+    beganAt = now;
+    count = 0;
+  };
+  session.on("ping", note);
+  session.on("remoteSettings", note);
 }
 
 /**
@@ -88,15 +133,14 @@ function retire(session: ServerHttp2Session): Promise<void> {
   return promise;
 }
 
-type Http2Server = NonNullable<ServerHttp2Session["server"]> & {
-  on(event: "session", listener: (session: ServerHttp2Session) => void): unknown;
-};
+type Http2Server = NonNullable<ServerHttp2Session["server"]>;
 
-/** What grpc-js keeps to itself. Throws where it has another name one day: connections would never end. */
-function http2ServersOf(server: Server): Iterable<Http2Server> {
+/** What grpc-js keeps to itself. Throws where it has another name one day: nobody could connect. */
+function http2ServerOf(server: Server): Http2Server {
   const servers: unknown = Reflect.get(server, "http2Servers");
-  if (!(servers instanceof Map) || servers.size === 0) {
+  const [http2Server] = servers instanceof Map ? (servers.keys() as Iterable<Http2Server>) : [];
+  if (http2Server === undefined) {
     throw new TypeError("this version of @grpc/grpc-js has its HTTP/2 servers elsewhere");
   }
-  return servers.keys() as Iterable<Http2Server>;
+  return http2Server;
 }

@@ -31,7 +31,12 @@ export {
 } from "./implement.ts";
 export { authenticateByJwt, type JwtAuthenticationOptions } from "./jwt-authentication.ts";
 export type { KeySetSource } from "./key-set.ts";
-export { defaultMaxConnectionAgeMs, defaultMaxMessageBytes } from "./limits.ts";
+export {
+  defaultMaxConcurrentCalls,
+  defaultMaxConnectionAgeMs,
+  defaultMaxConnections,
+  defaultMaxMessageBytes,
+} from "./limits.ts";
 export {
   createLogger,
   type Logger,
@@ -40,6 +45,7 @@ export {
   logLevels,
 } from "./logger.ts";
 export type {
+  CostClass,
   MethodPolicy,
   ReasonOf,
   ReasonsOf,
@@ -60,7 +66,7 @@ export {
   ListenError,
   type RunningServer,
   serve,
-  type ServeOptions,
 } from "./serve.ts";
+export type { ServeOptions } from "./serve-options.ts";
 export type { ServerTls } from "./tls-acceptor.ts";
 export { TlsFileError } from "./tls-files.ts";

@@ -6,3 +6,9 @@ export const defaultMaxMessageBytes: number = 10 * 1024 * 1024;
  * is set: 5 minutes. Clients then look for new replicas as well.
  */
 export const defaultMaxConnectionAgeMs: number = 5 * 60_000;
+
+/** How many connections a server has at a time where nothing else is set. */
+export const defaultMaxConnections = 1_000;
+
+/** How many calls a server has at a time, on all of its connections, where nothing else is set. */
+export const defaultMaxConcurrentCalls = 4_000;

@@ -1,10 +1,14 @@
 import type { Metadata } from "@grpc/grpc-js";
 import type { Admit } from "./authentication.ts";
 import type { CalledMethod, CallContext } from "./call-context.ts";
+import { Code } from "./code.ts";
 import type { ErrorBoundary } from "./error-boundary.ts";
 import type { LiveCalls } from "./live-calls.ts";
+import type { OpenCalls } from "./open-calls.ts";
+import { MessageQueue } from "./message-queue.ts";
 import type { RequestCheck } from "./read-requests.ts";
 import { RpcError } from "./rpc-error.ts";
+import type { Turns } from "./turns.ts";
 
 /** A handler after its types were checked by `implement`: from here on, messages pass through unseen. */
 export type UntypedHandler = (input: unknown, call: CallContext) => unknown;
@@ -15,29 +19,45 @@ export type UntypedHandler = (input: unknown, call: CallContext) => unknown;
  */
 export interface MethodRuntime extends CalledMethod {
   readonly live: LiveCalls;
+  /** All calls as they are on the wire. */
+  readonly calls: OpenCalls;
+  /** When handlers begin. */
+  readonly turns: Turns;
   /** Told what each call was sent with; undefined where nothing of that is of interest. */
   readonly noteRetry: ((metadata: Metadata) => void) | undefined;
   readonly boundary: ErrorBoundary;
   /** Lets callers pass who may call; undefined where anyone may. */
   readonly admit: Admit | undefined;
+  /** Decodes a request where there is one: of a stream, each is decoded as it comes. */
+  readonly decode: (bytes: Uint8Array) => unknown;
   /** Finds what is wrong with a request; undefined where nothing can be. */
   readonly check: RequestCheck | undefined;
   readonly handler: UntypedHandler;
 }
 
-/** Calls a handler with a request that is checked. */
+/** Calls a handler with a stream of requests, or with the one request: decoded, and checked. */
 export function handle(
-  { handler }: MethodRuntime,
+  { handler, decode, check }: MethodRuntime,
   context: CallContext,
-  input: unknown,
-  check: RequestCheck | undefined,
+  input: MessageQueue<unknown> | Uint8Array,
 ): unknown {
-  if (check !== undefined) {
-    const violations = check(input);
+  let request: unknown = input;
+  if (!(input instanceof MessageQueue)) {
+    request = decodeWith(decode, input);
+    const violations = check?.(request);
     if (violations !== undefined && violations.length > 0) {
       throw RpcError.invalidArgument(violations);
     }
   }
   context.handled = true;
-  return handler(input, context);
+  return handler(request, context);
+}
+
+/** https://github.com/grpc/grpc/blob/master/doc/statuscodes.md: "Error parsing request proto" */
+function decodeWith(decode: MethodRuntime["decode"], bytes: Uint8Array): unknown {
+  try {
+    return decode(bytes);
+  } catch (cause) {
+    throw new RpcError(Code.INTERNAL, "the request cannot be decoded", { cause });
+  }
 }

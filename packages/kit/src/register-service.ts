@@ -1,4 +1,5 @@
 import type { Metadata, Server } from "@grpc/grpc-js";
+import type { Admission } from "./admission.ts";
 import { admitByScopes, type Authenticate } from "./authentication.ts";
 import { retriesIn } from "./call-status.ts";
 import { sized } from "./coalescing-call.ts";
@@ -8,6 +9,7 @@ import type { Service } from "./implement.ts";
 import type { LiveCalls } from "./live-calls.ts";
 import type { Logger } from "./logger.ts";
 import type { UntypedHandler } from "./method-runtime.ts";
+import { admitByRate, type RateLimit } from "./rate-limit.ts";
 import { serverMethods } from "./server-methods.ts";
 import { sparingly } from "./sparingly.ts";
 
@@ -31,18 +33,19 @@ export function requirePolicies({ definition: { fullName, methods } }: Service):
 export interface ServerParts {
   readonly server: Server;
   readonly live: LiveCalls;
+  readonly admission: Admission;
   readonly logger: Logger;
   readonly authenticate: Authenticate | undefined;
+  readonly rateLimit: RateLimit | undefined;
   readonly development: boolean;
   /** Whether clients show certificates. */
   readonly knowsClients: boolean;
 }
 
 /** Registers a service's methods under its own name and its aliases, composed once for all of them. */
-export function registerService(
-  service: Service,
-  { server, live, logger, authenticate, development, knowsClients }: ServerParts,
-): void {
+export function registerService(service: Service, parts: ServerParts): void {
+  const { server, live, admission, logger, authenticate, rateLimit } = parts;
+  const { development, knowsClients } = parts;
   const { definition, handlers, aliases, toRpcError } = service;
   const { fullName } = definition;
   const retryAfterMs = definition.policy?.retry?.maxBackoffMs ?? defaultRetryAfterMs;
@@ -59,16 +62,21 @@ export function registerService(
       policy,
       knowsClients,
       live,
+      calls: admission.calls,
+      turns: admission.turns,
       noteRetry:
         definition.policy?.retry === undefined || policy?.idempotency === "UNKNOWN"
           ? undefined
           : noteRetry(logger, path),
       boundary,
-      admit: admitByScopes(policy, fullName, authenticate),
+      admit: admitByRate(admitByScopes(policy, fullName, authenticate), rateLimit),
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- It gets what `decode` of the same message gives.
       check: check && ((request) => check(request as never)),
+      decode: (bytes) => method.requestType.decode(bytes),
       handler: handler.bind(handlers),
     });
+    const paths = [fullName, ...aliases].map((name) => pathOf(name, method));
+    admission.add(paths, kind, policy);
     const encode = encoderOf(method.responseType);
     const serialize = sized((message) => {
       try {
@@ -79,10 +87,13 @@ export function registerService(
         throw error;
       }
     });
-    const deserialize = (bytes: Buffer): unknown => method.requestType.decode(bytes);
-    for (const name of [fullName, ...aliases]) {
-      const added = server.register(pathOf(name, method), answer, serialize, deserialize, kind);
-      if (!added) throw new Error(`${pathOf(name, method)} is answered by two services`);
+    // What need not be a call yet is not taken apart: a request of a few bytes can be many objects.
+    const deserialize = method.requestStream
+      ? (bytes: Buffer): unknown => method.requestType.decode(bytes)
+      : (bytes: Buffer): Uint8Array => bytes;
+    for (const each of paths) {
+      const added = server.register(each, answer, serialize, deserialize, kind);
+      if (!added) throw new Error(`${each} is answered by two services`);
     }
   }
 }

@@ -1,22 +1,31 @@
 import type { Socket } from "node:net";
-import { type ChannelOptions, Server, ServerCredentials } from "@grpc/grpc-js";
+import { Server, ServerCredentials } from "@grpc/grpc-js";
 import { HealthImplementation } from "grpc-health-check";
-import type { Authenticate } from "./authentication.ts";
+import { Admission } from "./admission.ts";
+import { boundRequests } from "./bound-requests.ts";
+import { closeOnSignal } from "./close-on-signal.ts";
 import { coalesceStreams } from "./coalescing-call.ts";
 import { authenticationOf, serverTlsOf } from "./config-settings.ts";
-import { Connections } from "./connections.ts";
 import { confirmEnd } from "./confirm-end.ts";
+import { Connections } from "./connections.ts";
 import { descriptorSet as protocolDescriptorSet } from "./gen/descriptor.ts";
-import type { Service } from "./implement.ts";
-import { defaultMaxConnectionAgeMs, defaultMaxMessageBytes } from "./limits.ts";
+import {
+  defaultMaxConcurrentCalls,
+  defaultMaxConnectionAgeMs,
+  defaultMaxConnections,
+  defaultMaxMessageBytes,
+} from "./limits.ts";
 import { Listener } from "./listener.ts";
 import { LiveCalls } from "./live-calls.ts";
-import { createLogger, type Logger } from "./logger.ts";
+import { createLogger } from "./logger.ts";
+import { Newcomers } from "./newcomers.ts";
+import { RateLimit } from "./rate-limit.ts";
 import { reflectionService } from "./reflection.ts";
 import { registerService, requirePolicies } from "./register-service.ts";
-import type { ServerConfig } from "./server-config.ts";
+import type { ServeOptions } from "./serve-options.ts";
 import { drain } from "./shutdown.ts";
-import { type ServerTls, TlsAcceptor } from "./tls-acceptor.ts";
+import { sparingly } from "./sparingly.ts";
+import { TlsAcceptor } from "./tls-acceptor.ts";
 
 /** How long a shutdown waits for calls where nothing else is set, in milliseconds. */
 export const defaultGraceMs = 10_000;
@@ -27,61 +36,8 @@ const maxConnectionIdleMs = 10 * 60_000;
 /** How often a client is asked whether it is still there where nothing else is set, in milliseconds. */
 const defaultKeepaliveMs = 30_000;
 
-/** What a server is made of. */
-export interface ServeOptions {
-  /** What the server answers, from {@link implement}. */
-  readonly services: readonly Service[];
-  /**
-   * The configuration, from `readServerConfig`: the address and port, TLS, the age of connections, and who calls
-   * are taken from it where nothing else is set here.
-   */
-  readonly config?: ServerConfig & { readonly GRPC_PORT: number };
-  /** The address to listen on; `127.0.0.1`, which other machines do not reach, by default. */
-  readonly host?: string;
-  /** The port to listen on; 0, which takes a free one, by default. */
-  readonly port?: number;
-  /** How connections are secured; plaintext by default. */
-  readonly tls?: ServerTls;
-  /** Encoded google.protobuf.FileDescriptorSets to answer reflection from; no reflection by default. */
-  readonly descriptorSets?: readonly Uint8Array[];
-  /** The largest request that is accepted, in bytes; 10 MiB by default. */
-  readonly maxReceiveMessageBytes?: number;
-  /** The largest answer that is sent, in bytes; 10 MiB by default. */
-  readonly maxSendMessageBytes?: number;
-  /**
-   * How old a connection gets before its client is asked to make a new one, in milliseconds, by up to 10 % more or
-   * less; 5 minutes by default. The calls on it go on. A new replica gets no calls before that.
-   */
-  readonly maxConnectionAgeMs?: number;
-  /**
-   * How often a client is asked whether it is still there, in milliseconds; 30,000 by default. One that has not
-   * answered by the next time is disconnected, and its calls are cancelled.
-   */
-  readonly keepaliveMs?: number;
-  /** How long a shutdown waits for calls before it cuts them off, in milliseconds; 10,000 by default. */
-  readonly graceMs?: number;
-  /**
-   * Whether SIGTERM and SIGINT shut the server down, after which the process ends by itself unless
-   * something else keeps it; true by default. A second signal ends the process at once.
-   */
-  readonly signals?: boolean;
-  /**
-   * Tells who calls. Without it nobody is asked who they are, and the scopes of the contract are not
-   * enforced. With it, every method needs a policy.
-   */
-  readonly authenticate?: Authenticate;
-  /**
-   * Whether callers are told with which status a handler should not have answered; otherwise only the
-   * log is. By default, unless the environment variable `NODE_ENV` is `production`.
-   */
-  readonly development?: boolean;
-  /** What to close when the last call is over, such as a database. */
-  readonly onClosed?: () => Promise<void> | void;
-  /** Where to log; a logger of its own on the standard output by default. */
-  readonly logger?: Logger;
-  /** grpc-js's own options; they win over those above. */
-  readonly channelOptions?: ChannelOptions;
-}
+/** How long a connection may take to show that it is HTTP/2, in milliseconds, TLS included. */
+const helloTimeoutMs = 5_000;
 
 /** A server that is listening. */
 export interface RunningServer {
@@ -117,6 +73,11 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     tls = config && serverTlsOf(config),
     maxConnectionAgeMs = config?.GRPC_MAX_CONNECTION_AGE_MS ?? defaultMaxConnectionAgeMs,
     keepaliveMs = defaultKeepaliveMs,
+    maxConnections = config?.GRPC_MAX_CONNECTIONS ?? defaultMaxConnections,
+    maxConcurrentCalls = config?.GRPC_MAX_CONCURRENT_CALLS ?? defaultMaxConcurrentCalls,
+    loadShedding = config?.GRPC_LOAD_SHEDDING ?? true,
+    refuseHopelessCalls = config?.GRPC_REFUSE_HOPELESS_CALLS ?? false,
+    maxCallsPerSecondPerPrincipal = config?.GRPC_MAX_CALLS_PER_SECOND_PER_PRINCIPAL,
     descriptorSets,
     maxReceiveMessageBytes = defaultMaxMessageBytes,
     maxSendMessageBytes = defaultMaxMessageBytes,
@@ -130,20 +91,32 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     channelOptions,
   } = options;
 
+  const admission = new Admission({
+    maxRequestBytes: channelOptions?.["grpc.max_receive_message_length"] ?? maxReceiveMessageBytes,
+    maxConcurrentCalls,
+    shedsLoad: loadShedding,
+    refusesHopeless: refuseHopelessCalls,
+    logger,
+  });
   const server = new Server({
-    "grpc.max_receive_message_length": maxReceiveMessageBytes,
     "grpc.max_send_message_length": maxSendMessageBytes,
     // It keeps a record of each connection and call that nobody reads here.
     "grpc.enable_channelz": 0,
     "grpc.max_connection_idle_ms": maxConnectionIdleMs,
-    interceptors: [confirmEnd, coalesceStreams],
+    interceptors: [boundRequests(admission.calls), confirmEnd(admission.calls), coalesceStreams],
     ...channelOptions,
   });
   const live = new LiveCalls();
   const names = services.map(({ definition }) => definition.fullName);
   const aliases = services.flatMap((service) => service.aliases);
   const knowsClients = tls?.clientCaFile !== undefined;
-  const common = { server, live, logger, authenticate, development, knowsClients };
+  const common = {
+    ...{ server, live, admission, logger, authenticate, development, knowsClients },
+    rateLimit:
+      maxCallsPerSecondPerPrincipal === undefined
+        ? undefined
+        : new RateLimit(maxCallsPerSecondPerPrincipal),
+  };
   for (const service of services) {
     if (authenticate !== undefined) requirePolicies(service);
     registerService(service, common);
@@ -157,16 +130,34 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   health.addToServer(server);
 
   const address = host.includes(":") ? `[${host}]` : host;
-  // TLS is added by the acceptor, which can change its certificates.
-  const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
-  const inject = (socket: Socket): void => {
-    injector.injectConnection(socket);
+  // Without TLS, which is added by the acceptor: it can change its certificates.
+  server.createConnectionInjector(ServerCredentials.createInsecure());
+  const logRefused = sparingly((fields) => {
+    logger.warn({ ...fields, maxConnections }, "a connection was refused: there are too many");
+  });
+  const newcomers = new Newcomers({
+    maxConnections,
+    helloTimeoutMs,
+    refused: (remoteAddress) => {
+      logRefused({ remoteAddress });
+    },
+  });
+  const connections = new Connections(server, {
+    maxAgeMs: maxConnectionAgeMs,
+    keepaliveMs,
+    gate: admission.gate,
+    known: (socket) => {
+      newcomers.isKnown(socket);
+    },
+  });
+  const accept = (socket: Socket): void => {
+    connections.accept(socket);
   };
-  const connections = new Connections(server, { maxAgeMs: maxConnectionAgeMs, keepaliveMs });
-  const acceptor = tls && new TlsAcceptor(tls, inject, logger);
+  const acceptor = tls && new TlsAcceptor(tls, accept, logger);
   const listener = await Listener.listen(host, port, {
     connection: (socket) => {
-      if (acceptor === undefined) inject(socket);
+      if (!newcomers.admit(socket)) return;
+      if (acceptor === undefined) accept(socket);
       else acceptor.accept(socket);
     },
     error: (err) => {
@@ -174,6 +165,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     },
   }).catch((cause: unknown) => {
     acceptor?.close();
+    admission.calls.close();
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new ListenError(`cannot listen on ${address}:${port}: ${reason}`, { cause });
   });
@@ -189,7 +181,10 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
       acceptor?.close();
       const start = performance.now();
       drain({ server, connections, listener, live, graceMs, logger })
-        .then(() => onClosed?.())
+        .then(() => {
+          admission.calls.close();
+          return onClosed?.();
+        })
         .then(() => {
           logger.info({ tookMs: Math.round(performance.now() - start) }, "shut down");
         })
@@ -217,21 +212,4 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     closed: closed.promise,
     close,
   };
-}
-
-function closeOnSignal(close: () => Promise<void>, closed: Promise<void>, logger: Logger): void {
-  const onSignal = (signal: NodeJS.Signals): void => {
-    // From now on a second signal has its usual effect, which is to end the process.
-    for (const each of ["SIGTERM", "SIGINT"] as const) process.off(each, onSignal);
-    logger.info({ signal }, "shutting down");
-    close().catch((error: unknown) => {
-      logger.fatal({ err: error }, "shutdown failed");
-      process.exitCode = 1;
-    });
-  };
-  for (const each of ["SIGTERM", "SIGINT"] as const) process.on(each, onSignal);
-  const forget = (): void => {
-    for (const each of ["SIGTERM", "SIGINT"] as const) process.off(each, onSignal);
-  };
-  closed.then(forget, forget);
 }

@@ -1,7 +1,11 @@
 import { statSync } from "node:fs";
 import { z } from "zod";
 import { readEnvironment } from "./environment.ts";
-import { defaultMaxConnectionAgeMs } from "./limits.ts";
+import {
+  defaultMaxConcurrentCalls,
+  defaultMaxConnectionAgeMs,
+  defaultMaxConnections,
+} from "./limits.ts";
 import { type LogLevel, logLevels } from "./logger.ts";
 import { refuseUnsafe } from "./refuse-unsafe.ts";
 
@@ -13,6 +17,16 @@ export interface ServerConfig {
   readonly GRPC_HOST: string;
   /** How old a connection gets before its client is asked to make a new one, in milliseconds. */
   readonly GRPC_MAX_CONNECTION_AGE_MS: number;
+  /** How many connections there may be at a time. */
+  readonly GRPC_MAX_CONNECTIONS: number;
+  /** How many calls there may be at a time, on all connections. */
+  readonly GRPC_MAX_CONCURRENT_CALLS: number;
+  /** Whether calls are refused while those that are there take much longer than usual. */
+  readonly GRPC_LOAD_SHEDDING: boolean;
+  /** Whether a unary call is refused that has less time left than half of the calls of its method need. */
+  readonly GRPC_REFUSE_HOPELESS_CALLS: boolean;
+  /** How many calls one principal may make in a second; undefined: there is no limit. */
+  readonly GRPC_MAX_CALLS_PER_SECOND_PER_PRINCIPAL?: number | undefined;
   /** The least severe log lines that are written. */
   readonly LOG_LEVEL: LogLevel;
   /** The file with the service's certificate; undefined: connections are in plaintext. */
@@ -44,8 +58,16 @@ const readableFile = z
   .string()
   .refine(isFile, { error: "must be a file that is there, and can be seen" })
   .optional();
-const flag = z.stringbool({ error: "must be true or false" }).default(false);
-const milliseconds = "must be a whole number of milliseconds, from 1 to 1,000,000,000";
+
+function flag(otherwise: boolean): z.ZodType<boolean> {
+  return z.stringbool({ error: "must be true or false" }).default(otherwise);
+}
+
+/** A whole number of something, in digits. */
+function count(what: string, max: number): z.ZodCoercedNumber {
+  const error = `must be a whole number of ${what}, from 1 to ${max.toLocaleString("en")}`;
+  return z.coerce.number({ error }).int({ error }).min(1, { error }).max(max, { error });
+}
 
 function isFile(name: string): boolean {
   try {
@@ -64,26 +86,28 @@ export const serverEnvironment: {
     .string()
     .min(1, { error: "must be an address, such as 0.0.0.0" })
     .default("127.0.0.1"),
-  GRPC_MAX_CONNECTION_AGE_MS: z.coerce
-    .number({ error: milliseconds })
-    .int({ error: milliseconds })
-    .min(1, { error: milliseconds })
-    .max(1_000_000_000, { error: milliseconds })
-    .default(defaultMaxConnectionAgeMs),
+  GRPC_MAX_CONNECTION_AGE_MS: count("milliseconds", 1_000_000_000).default(
+    defaultMaxConnectionAgeMs,
+  ),
+  GRPC_MAX_CONNECTIONS: count("connections", 1_000_000).default(defaultMaxConnections),
+  GRPC_MAX_CONCURRENT_CALLS: count("calls", 1_000_000).default(defaultMaxConcurrentCalls),
+  GRPC_LOAD_SHEDDING: flag(true),
+  GRPC_REFUSE_HOPELESS_CALLS: flag(false),
+  GRPC_MAX_CALLS_PER_SECOND_PER_PRINCIPAL: count("calls", 1_000_000).optional(),
   LOG_LEVEL: z.enum(logLevels, { error: `must be one of ${logLevels.join(", ")}` }).default("info"),
   TLS_CERT_FILE: readableFile,
   TLS_KEY_FILE: readableFile,
   TLS_CLIENT_CA_FILE: readableFile,
   TLS_CLIENT_GRANTS_FILE: readableFile,
   TLS_CA_FILE: readableFile,
-  TLS_DISABLED: flag,
+  TLS_DISABLED: flag(false),
   AUTH_ISSUER: z.string().optional(),
   AUTH_AUDIENCE: z.string().optional(),
   AUTH_JWKS_URL: z
     .url({ protocol: /^https?$/, error: "must be a URL such as https://issuer.example/jwks.json" })
     .optional(),
   AUTH_JWKS_FILE: file,
-  AUTH_DISABLED: flag,
+  AUTH_DISABLED: flag(false),
 };
 
 /**

@@ -14,9 +14,9 @@ import type { LiveStream } from "./live-calls.ts";
 import type { MethodRuntime } from "./method-runtime.ts";
 import { readRequests, type StreamCheck } from "./read-requests.ts";
 
-type UnaryCall = ServerUnaryCall<unknown, unknown>;
+type UnaryCall = ServerUnaryCall<Uint8Array, unknown>;
 type ReadableCall = ServerReadableStream<unknown, unknown>;
-type WritableCall = ServerWritableStream<unknown, unknown>;
+type WritableCall = ServerWritableStream<Uint8Array, unknown>;
 type DuplexCall = ServerDuplexStream<unknown, unknown>;
 
 /** Makes what grpc-js calls for each call of a method. */
@@ -26,9 +26,17 @@ export const serverMethods: Readonly<
   unary: (runtime) => (call: UnaryCall, respond: Respond) => {
     if (isOver(call)) return;
     const context = new CallContext(runtime, call);
+    context.open = runtime.calls.of(call);
+    context.open?.handlerBegins();
     runtime.noteRetry?.(call.metadata);
     runtime.live.beginUnary();
-    answerOnce(runtime, context, respond, call.request, runtime.check);
+    if (!runtime.turns.isOver()) {
+      answerOnce(runtime, context, respond, call.request);
+      return;
+    }
+    runtime.turns.later(() => {
+      answerOnce(runtime, context, respond, call.request);
+    });
   },
 
   clientStream: (runtime) => (call: ReadableCall, respond: Respond) => {
@@ -42,21 +50,31 @@ export const serverMethods: Readonly<
       },
     };
     runtime.live.addStream(stream, call);
-    answerOnce(runtime, context, respond, requests, undefined);
+    inTurn(runtime, () => {
+      answerOnce(runtime, context, respond, requests);
+    });
   },
 
   serverStream: (runtime) => (call: WritableCall) => {
     const context = beginStream(runtime, call);
-    const { request } = call;
-    void inScopeOf(context, () => answerStream(runtime, context, call, request, runtime.check));
+    inTurn(runtime, () => {
+      void inScopeOf(context, () => answerStream(runtime, context, call, call.request));
+    });
   },
 
   bidi: (runtime) => (call: DuplexCall) => {
     const context = beginStream(runtime, call);
     const requests = readRequests(call, context, streamCheckOf(runtime, "refuse"));
-    void inScopeOf(context, () => answerStream(runtime, context, call, requests, undefined));
+    inTurn(runtime, () => {
+      void inScopeOf(context, () => answerStream(runtime, context, call, requests));
+    });
   },
 };
+
+function inTurn({ turns }: MethodRuntime, begin: () => void): void {
+  if (turns.isOver()) turns.later(begin);
+  else begin();
+}
 
 /** How the messages of a request stream are checked: as the contract has it, or else as the kind of method suggests. */
 function streamCheckOf(
@@ -84,6 +102,8 @@ function isOver(call: UnaryCall): boolean {
 function beginStream(runtime: MethodRuntime, call: SurfaceCall): CallContext {
   const { live } = runtime;
   const context = new CallContext(runtime, call);
+  context.open = runtime.calls.of(call);
+  context.open?.handlerBegins();
   runtime.noteRetry?.(call.metadata);
   live.beginStream();
   call.once("cancelled", () => {

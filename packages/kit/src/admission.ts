@@ -1,0 +1,76 @@
+import { AdaptiveLimit } from "./adaptive-limit.ts";
+import { CallGate } from "./call-gate.ts";
+import type { MethodKind } from "./definition.ts";
+import type { GatedMethod } from "./gated-method.ts";
+import type { Logger } from "./logger.ts";
+import { OpenCalls } from "./open-calls.ts";
+import type { MethodPolicy } from "./policy.ts";
+import { Turns } from "./turns.ts";
+
+/** How long the next bytes of a request may take, in milliseconds. */
+const requestTimeoutMs = 8_000;
+
+const healthPaths = ["/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch"];
+
+/** By what calls are let in. */
+export interface AdmissionOptions {
+  /** How large a request may be, whatever the contract says, in bytes. */
+  readonly maxRequestBytes: number;
+  readonly maxConcurrentCalls: number;
+  /** Whether calls are refused while those that are there take much longer than usual. */
+  readonly shedsLoad: boolean;
+  /** Whether a call is refused that has less time left than half of the calls of its method need. */
+  readonly refusesHopeless: boolean;
+  readonly logger: Logger;
+}
+
+/** Decides which calls a server takes: the gate before its methods, and what that has to know. */
+export class Admission {
+  readonly calls: OpenCalls;
+  readonly turns: Turns = new Turns();
+  readonly gate: CallGate;
+  readonly #limit: AdaptiveLimit;
+  readonly #maxRequestBytes: number;
+  readonly #methods = new Map<string, GatedMethod>();
+
+  constructor(options: AdmissionOptions) {
+    const { maxRequestBytes, maxConcurrentCalls, shedsLoad, refusesHopeless, logger } = options;
+    // grpc-js's way to say that there is no limit.
+    this.#maxRequestBytes = maxRequestBytes === -1 ? Infinity : maxRequestBytes;
+    this.#limit = new AdaptiveLimit(maxConcurrentCalls);
+    this.calls = new OpenCalls({
+      limit: this.#limit,
+      requestTimeoutMs,
+      maxRequestBytes: this.#maxRequestBytes,
+    });
+    for (const path of healthPaths) {
+      this.#methods.set(path, this.#method(path, "health", undefined));
+    }
+    this.gate = new CallGate({
+      calls: this.calls,
+      turns: this.turns,
+      limit: shedsLoad ? this.#limit : undefined,
+      methods: this.#methods,
+      unknown: this.#method("unknown", "unknown", undefined),
+      maxConcurrentCalls,
+      refusesHopeless,
+      logger,
+    });
+  }
+
+  /** Calls of any of these paths, of which the first is the method's own, are of a method with this policy. */
+  add(paths: readonly string[], kind: MethodKind, policy: MethodPolicy | undefined): void {
+    const method = this.#method(paths[0] ?? "", kind, policy);
+    for (const path of paths) this.#methods.set(path, method);
+  }
+
+  #method(path: string, kind: GatedMethod["kind"], policy: MethodPolicy | undefined): GatedMethod {
+    return {
+      path,
+      kind,
+      costClass: policy?.costClass ?? "NORMAL",
+      maxRequestBytes: Math.min(policy?.maxRequestBytes ?? Infinity, this.#maxRequestBytes),
+      latency: this.#limit.method(),
+    };
+  }
+}

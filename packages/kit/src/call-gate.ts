@@ -1,0 +1,121 @@
+import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
+import type { AdaptiveLimit } from "./adaptive-limit.ts";
+import { Code } from "./code.ts";
+import type { GatedMethod } from "./gated-method.ts";
+import type { Logger } from "./logger.ts";
+import type { OpenCalls } from "./open-calls.ts";
+import { parseTimeout } from "./parse-timeout.ts";
+import { Refusal } from "./refusal.ts";
+import { sparingly } from "./sparingly.ts";
+import type { Turns } from "./turns.ts";
+
+/**
+ * How long handlers may wait for their turn before more calls are refused, in milliseconds: what is too much is
+ * otherwise found out by how long calls take, which needs some that are over.
+ */
+const maxDelayMs = 1_000;
+
+/** How many health checks there may be at a time: they do not count as calls, and are refused for nothing else. */
+const maxHealthCalls = 1_000;
+
+/** What a gate goes by. */
+export interface CallGateOptions {
+  readonly calls: OpenCalls;
+  readonly turns: Turns;
+  /** How many calls are worked on; undefined where that does not depend on how long they take. */
+  readonly limit: AdaptiveLimit | undefined;
+  readonly methods: ReadonlyMap<string, GatedMethod>;
+  /** What a call of no method is. */
+  readonly unknown: GatedMethod;
+  readonly maxConcurrentCalls: number;
+  /** Whether a call is refused that has less time left than half of the calls of its method need. */
+  readonly refusesHopeless: boolean;
+  readonly logger: Logger;
+}
+
+const tooManyCalls = Refusal.forNow(
+  Code.UNAVAILABLE,
+  "the server has too many calls at the moment",
+);
+const overloaded = Refusal.forNow(Code.UNAVAILABLE, "the server is overloaded at the moment");
+const hopeless = Refusal.forNow(
+  Code.UNAVAILABLE,
+  "the call has less time left than calls of its method need at the moment",
+);
+
+/**
+ * What a call meets first, as soon as its headers are there. What is refused here has cost neither a look at its
+ * request nor a handler: a server that has ten times the calls it can answer spends its time on those that it takes.
+ */
+export class CallGate {
+  readonly #options: CallGateOptions;
+  readonly #log: (fields: Readonly<Record<string, unknown>>) => void;
+
+  constructor(options: CallGateOptions) {
+    this.#options = options;
+    this.#log = sparingly((fields) => {
+      options.logger.warn(fields, "calls are refused");
+    });
+  }
+
+  /** Whether a call is let in. One that is not has been answered. */
+  admits(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): boolean {
+    // Reset by its client in the packet that it came in, or one behind it.
+    if (stream.destroyed || stream.closed) {
+      stream.on("error", () => undefined);
+      return false;
+    }
+    const { calls, methods, unknown } = this.#options;
+    const method = methods.get(headers[":path"] ?? "") ?? unknown;
+    const refusal = method.kind === "health" ? this.#refuseHealth() : this.#refuse(method, headers);
+    if (refusal !== undefined) {
+      refusal.send(stream);
+      return false;
+    }
+    capTimeout(headers);
+    calls.add(stream, method);
+    return true;
+  }
+
+  #refuse(method: GatedMethod, headers: IncomingHttpHeaders): Refusal | undefined {
+    const { calls, turns, limit, maxConcurrentCalls, refusesHopeless } = this.#options;
+    const { path, costClass, latency } = method;
+    if (calls.size >= maxConcurrentCalls) {
+      this.#log({ path, maxConcurrentCalls });
+      return tooManyCalls;
+    }
+    if (limit !== undefined) {
+      const { delayMs } = turns;
+      if (delayMs > maxDelayMs || !limit.admits(costClass)) {
+        this.#log({
+          path,
+          calls: limit.active,
+          limit: Math.round(limit.limit),
+          delayMs: Math.round(delayMs),
+        });
+        return overloaded;
+      }
+    }
+    if (refusesHopeless && parseTimeout(headers["grpc-timeout"]) < latency.median) {
+      this.#log({ path, medianMs: Math.round(latency.median) });
+      return hopeless;
+    }
+    return undefined;
+  }
+
+  #refuseHealth(): Refusal | undefined {
+    const { calls } = this.#options;
+    return calls.healthCalls >= maxHealthCalls ? tooManyCalls : undefined;
+  }
+}
+
+/** grpc-js has 31 bits for the milliseconds of a timeout (1.14.7, `handleTimeoutHeader`): past them, it is less than none. */
+const longestTimeoutMs = 2 ** 31 - 1;
+
+/** Shortens a timeout that would be taken for one that has passed. */
+function capTimeout(headers: IncomingHttpHeaders): void {
+  const timeout = headers["grpc-timeout"];
+  // Of the smaller units, 8 digits are not so long.
+  if (typeof timeout !== "string" || !/^\d+[HMS]$/.test(timeout)) return;
+  if (parseTimeout(timeout) > longestTimeoutMs) headers["grpc-timeout"] = "2147483S";
+}

@@ -1,0 +1,67 @@
+/** By how much of itself the median moves with each call. */
+const medianStep = 0.02;
+
+/** By how much of the difference the usual latency follows what is lower. */
+const usualWeight = 0.2;
+
+/** How long the calls of one method take, from their headers to their answer, in milliseconds. */
+export class MethodLatency {
+  #median = 0;
+  #usual: number | undefined;
+  #sum = 0;
+  #calls = 0;
+  #least = Infinity;
+
+  /** A call took that long. It is one of those that are watched, or began before. */
+  add(ms: number, isWatched: boolean): void {
+    if (isWatched) {
+      this.#sum += ms;
+      this.#calls += 1;
+      if (ms < this.#least) this.#least = ms;
+    }
+    // Ma, Muthukrishnan and Sandler, Frugal Streaming for Estimating Quantiles (2013), with steps in proportion.
+    if (this.#median === 0) this.#median = ms;
+    else this.#median *= ms > this.#median ? 1 + medianStep : 1 - medianStep;
+  }
+
+  /** What half of the calls take at the most, as far as is known; 0 before the first. */
+  get median(): number {
+    return this.#median;
+  }
+
+  /** How many calls were watched since the last `restart`. */
+  get calls(): number {
+    return this.#calls;
+  }
+
+  /** How long all of them took together. */
+  get sum(): number {
+    return this.#sum;
+  }
+
+  /** How long a call takes where there is not too much to do; undefined before the first calls. */
+  get usual(): number | undefined {
+    return this.#usual;
+  }
+
+  /**
+   * Takes stock of the calls that were watched since the last time, and begins anew. What was faster than usual is what is possible, and
+   * becomes usual; what was slower does only where it is `known` that there was not too much to do.
+   */
+  restart(known: boolean): void {
+    if (this.#calls > 0) {
+      const mean = this.#sum / this.#calls;
+      // The first ones of a server may all have come at once, and have waited for each other.
+      if (this.#usual === undefined) this.#usual = this.#least;
+      else if (known || mean < this.#usual) this.#usual += usualWeight * (mean - this.#usual);
+    }
+    this.#sum = 0;
+    this.#calls = 0;
+    this.#least = Infinity;
+  }
+
+  /** That calls take as long as they did of late is how it is. */
+  accept(): void {
+    if (this.#calls > 0) this.#usual = this.#sum / this.#calls;
+  }
+}

@@ -1,0 +1,112 @@
+import { constants, type ServerHttp2Stream } from "node:http2";
+import type { GatedMethod } from "./gated-method.ts";
+import type { OpenCalls } from "./open-calls.ts";
+import type { Refusal } from "./refusal.ts";
+
+/** How long what a peer owes may take, in milliseconds. */
+export interface Stalls {
+  /** The next bytes of a request. */
+  readonly requestMs: number;
+  /** The reading of an answer that is complete. */
+  readonly answerMs: number;
+}
+
+/**
+ * A call from its first byte to its last, as it is on the wire: what bounds a server counts these. It is open until
+ * its stream is closed and its handler has settled.
+ */
+export class OpenCall {
+  readonly method: GatedMethod;
+  readonly #calls: OpenCalls;
+  readonly #stream: ServerHttp2Stream;
+  /** When it came, by `performance.now()`. */
+  readonly #beganAt: number;
+  /** Since when the next bytes of a request are missing; undefined while none are. */
+  #waitingSince: number | undefined;
+  #isCutShort = false;
+  #settledAt: number | undefined;
+  #isHandled = false;
+  #isClosed = false;
+  #heldBytes = 0;
+
+  constructor(calls: OpenCalls, stream: ServerHttp2Stream, method: GatedMethod, beganAt: number) {
+    this.#calls = calls;
+    this.#stream = stream;
+    this.#beganAt = beganAt;
+    this.method = method;
+    const { kind } = method;
+    // Of a stream of requests, none need ever come.
+    if (kind !== "clientStream" && kind !== "bidi") this.#waitingSince = beganAt;
+    stream.once("close", () => {
+      this.#isClosed = true;
+      if (this.#heldBytes > 0) this.hold(0);
+      if (!this.#isHandled) calls.remove(stream, this);
+    });
+  }
+
+  /** Whether a request has come in part. */
+  get isCutShort(): boolean {
+    return this.#isCutShort;
+  }
+
+  /** Whether its handler is at work. */
+  get isHandled(): boolean {
+    return this.#isHandled;
+  }
+
+  /** Whether its handler has settled. */
+  get isSettled(): boolean {
+    return this.#settledAt !== undefined;
+  }
+
+  /** How many bytes of its requests wait for the handler. False where that is more than all calls together may have. */
+  hold(bytes: number): boolean {
+    const more = bytes - this.#heldBytes;
+    this.#heldBytes = bytes;
+    return this.#calls.hold(more);
+  }
+
+  /** Bytes have come, and others of the same request are missing. */
+  waitForMore(): void {
+    this.#isCutShort = true;
+    this.#waitingSince = performance.now();
+  }
+
+  /** One of a stream of requests is complete. */
+  requestIsThere(): void {
+    this.#isCutShort = false;
+    this.#waitingSince = undefined;
+  }
+
+  /** The handler begins. */
+  handlerBegins(): void {
+    this.#isHandled = true;
+    this.#waitingSince = undefined;
+    if (this.#heldBytes > 0) this.hold(0);
+  }
+
+  /** The handler has settled; `succeeded`: with an answer. */
+  handlerSettled(succeeded: boolean): void {
+    this.#isHandled = false;
+    const now = performance.now();
+    this.#settledAt = now;
+    this.#calls.settled(this, now - this.#beganAt, succeeded);
+    if (this.#isClosed) this.#calls.remove(this.#stream, this);
+  }
+
+  /** Whether its peer does not go on: with its request, or with reading the answer. */
+  isStalled(now: number, { requestMs, answerMs }: Stalls): boolean {
+    // Of handlers that are not ours, nobody says when they begin.
+    if (this.#stream.readableEnded) this.#waitingSince = undefined;
+    if (this.#waitingSince !== undefined && now - this.#waitingSince > requestMs) return true;
+    return this.#settledAt !== undefined && now - this.#settledAt > answerMs;
+  }
+
+  /** Ends the stream, with a status where none was sent yet. */
+  end(refusal: Refusal): void {
+    const stream = this.#stream;
+    if (stream.destroyed || stream.closed) return;
+    if (stream.headersSent) stream.close(constants.NGHTTP2_CANCEL);
+    else refusal.send(stream);
+  }
+}
