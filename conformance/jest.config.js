@@ -9,7 +9,7 @@ import common from "../jest.config.js";
 export default {
   ...common,
   rootDir: "..",
-  testMatch: ["<rootDir>/conformance/faults/**/*.slow.ts"],
+  testMatch: ["<rootDir>/conformance/{faults,hostile,interop}/**/*.slow.ts"],
   maxWorkers: 1,
   testTimeout: 300_000,
 };

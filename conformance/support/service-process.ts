@@ -142,7 +142,8 @@ function parseLine(text: string): (LogLine & { readonly port: number | undefined
   return { level, msg, port };
 }
 
-function residentBytes(pid: number): number {
+/** The memory of a process at the moment, in bytes. */
+export function residentBytes(pid: number): number {
   const file = `/proc/${pid}/status`;
   const text = existsSync(file)
     ? /^VmRSS:\s*(\d+) kB$/m.exec(readFileSync(file, "utf8"))?.[1]

@@ -8,10 +8,6 @@ const minLimit = 4;
 const windowMs = 100;
 const windowCalls = 8;
 
-/** How much longer than usual calls may take: by so much of it, and by so many milliseconds. */
-const toleratedShare = 1.5;
-const toleratedMs = 20;
-
 /** What the limit becomes at the least in one step, of what it was. */
 const steepestDecrease = 0.5;
 
@@ -29,11 +25,11 @@ const shares: Readonly<Record<CostClass, number>> = { LIGHT: 1, NORMAL: 0.9, HEA
 /**
  * How many calls a server works on at a time, found out from how long they take. A gradient, after Netflix's
  * concurrency-limits (`Gradient2Limit`, https://github.com/Netflix/concurrency-limits): every 100 ms, the time that
- * calls took is held against what they usually take, each by its method, with half of that and 20 ms on top. Where it
- * is more, calls wait for each other, and the limit becomes that ratio of the calls that there are; otherwise it
- * grows. What is usual is learnt from calls that were faster, and while there are hardly any; where fewer calls at a
- * time do not make them faster, it is not this server that is slow for want of capacity, and what they take is usual
- * from then on.
+ * calls took is held against what calls of their method may take, which is half more than usual and a tenth of the
+ * timeout that the contract gives them. Where it is more, calls wait for each other, and the limit becomes that ratio
+ * of the calls that there are; otherwise it grows. What is usual is learnt from calls that were faster, and while
+ * there are hardly any; where fewer calls at a time do not make them faster, it is not for want of capacity here that
+ * they are slow, and what they take is usual from then on.
  */
 export class AdaptiveLimit {
   readonly #max: number;
@@ -42,10 +38,12 @@ export class AdaptiveLimit {
   #limit: number;
   #active = 0;
   #peak = 0;
+  #trough = 0;
   #refused = false;
   #windowBeganAt: number;
   #windowCalls = 0;
-  #slowdown: { readonly limit: number; readonly slowness: number } | undefined;
+  /** When calls were slowest since there were too many, and how many there were then at the least. */
+  #worst: { readonly least: number; readonly slowness: number } | undefined;
 
   /** `now` is a clock in milliseconds; that of the process by default. */
   constructor(max: number, now: () => number = () => performance.now()) {
@@ -65,9 +63,9 @@ export class AdaptiveLimit {
     return this.#active;
   }
 
-  /** A method whose calls it is told of. */
-  method(): MethodLatency {
-    const latency = new MethodLatency();
+  /** A method whose calls it is told of, and how long others may delay them, in milliseconds. */
+  method(delayMs: number): MethodLatency {
+    const latency = new MethodLatency(delayMs);
     this.#methods.add(latency);
     return latency;
   }
@@ -93,8 +91,9 @@ export class AdaptiveLimit {
   /** It was answered after so many milliseconds. */
   end(latency: MethodLatency, ms: number, succeeded: boolean): void {
     this.#active -= 1;
+    if (this.#active < this.#trough) this.#trough = this.#active;
     // What fails quickly may not have done the work; what is given up after long shows that it takes long.
-    if (!succeeded && ms <= toleratedOf(latency.usual ?? ms)) return;
+    if (!succeeded && ms <= latency.tolerated) return;
     const now = this.#now();
     // Of a call that began under another limit, nothing is learnt of this one.
     const isWatched = now - ms >= this.#windowBeganAt;
@@ -106,6 +105,7 @@ export class AdaptiveLimit {
     this.#windowBeganAt = now;
     this.#windowCalls = 0;
     this.#peak = this.#active;
+    this.#trough = this.#active;
     this.#refused = false;
   }
 
@@ -113,21 +113,25 @@ export class AdaptiveLimit {
     const { ratio, slowness } = this.#compare();
     const isIdle = this.#peak <= minLimit;
     if (ratio >= 1 || isIdle) {
-      this.#slowdown = undefined;
+      this.#worst = undefined;
       this.#limit = Math.min(
         this.#max,
         this.#limit * (this.#refused ? carefulGrowth : quickGrowth) + 1,
       );
     } else {
       const reached = Math.min(this.#limit, this.#peak);
-      this.#slowdown ??= { limit: reached, slowness };
+      const worst = this.#worst;
+      if (worst === undefined || slowness > worst.slowness) {
+        this.#worst = { least: this.#trough, slowness };
+      }
       if (
-        reached <= this.#slowdown.limit * reliefAfter &&
-        slowness > this.#slowdown.slowness * relief
+        worst !== undefined &&
+        reached <= worst.least * reliefAfter &&
+        slowness > worst.slowness * relief
       ) {
         for (const method of this.#methods) method.accept();
-        this.#limit = this.#slowdown.limit;
-        this.#slowdown = undefined;
+        this.#limit = worst.least;
+        this.#worst = undefined;
       } else {
         this.#limit = Math.max(minLimit, reached * Math.max(steepestDecrease, ratio));
       }
@@ -140,16 +144,13 @@ export class AdaptiveLimit {
     let took = 0;
     let usually = 0;
     let tolerated = 0;
-    for (const { calls, sum, usual } of this.#methods) {
-      if (usual === undefined) continue;
+    for (const method of this.#methods) {
+      const { calls, sum, usual } = method;
+      if (calls === 0 || usual === undefined) continue;
       took += sum;
       usually += calls * usual;
-      tolerated += calls * toleratedOf(usual);
+      tolerated += calls * method.tolerated;
     }
     return { ratio: took === 0 ? 1 : tolerated / took, slowness: took / usually };
   }
-}
-
-function toleratedOf(usualMs: number): number {
-  return usualMs * toleratedShare + toleratedMs;
 }

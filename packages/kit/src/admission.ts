@@ -10,6 +10,14 @@ import { Turns } from "./turns.ts";
 /** How long the next bytes of a request may take, in milliseconds. */
 const requestTimeoutMs = 8_000;
 
+/** How long others may delay a call: this part of its timeout, within these bounds in milliseconds. */
+const delayShare = 0.1;
+const minDelayMs = 20;
+const maxDelayMs = 1_000;
+
+/** Where no contract gives it a timeout. */
+const defaultDelayMs = 500;
+
 const healthPaths = ["/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch"];
 
 /** By what calls are let in. */
@@ -70,7 +78,12 @@ export class Admission {
       kind,
       costClass: policy?.costClass ?? "NORMAL",
       maxRequestBytes: Math.min(policy?.maxRequestBytes ?? Infinity, this.#maxRequestBytes),
-      latency: this.#limit.method(),
+      latency: this.#limit.method(delayOf(policy)),
     };
   }
+}
+
+function delayOf(policy: MethodPolicy | undefined): number {
+  if (policy === undefined) return defaultDelayMs;
+  return Math.min(maxDelayMs, Math.max(minDelayMs, policy.defaultTimeoutMs * delayShare));
 }

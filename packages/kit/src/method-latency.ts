@@ -4,13 +4,22 @@ const medianStep = 0.02;
 /** By how much of the difference the usual latency follows what is lower. */
 const usualWeight = 0.2;
 
-/** How long the calls of one method take, from their headers to their answer, in milliseconds. */
+/** By how much of what they usually take calls may differ by themselves. */
+const toleratedShare = 1.5;
+
+/** How long the calls of one method take, from when their request is there to their answer, in milliseconds. */
 export class MethodLatency {
+  readonly #delayMs: number;
   #median = 0;
   #usual: number | undefined;
   #sum = 0;
   #calls = 0;
   #least = Infinity;
+
+  /** `delayMs`: how long a call may be delayed by others, in milliseconds. */
+  constructor(delayMs: number) {
+    this.#delayMs = delayMs;
+  }
 
   /** A call took that long. It is one of those that are watched, or began before. */
   add(ms: number, isWatched: boolean): void {
@@ -42,6 +51,11 @@ export class MethodLatency {
   /** How long a call takes where there is not too much to do; undefined before the first calls. */
   get usual(): number | undefined {
     return this.#usual;
+  }
+
+  /** How long a call may take, in milliseconds: what it usually takes, half of that, and the delay. */
+  get tolerated(): number {
+    return this.#usual === undefined ? Infinity : this.#usual * toleratedShare + this.#delayMs;
   }
 
   /**

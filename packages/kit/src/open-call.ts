@@ -19,8 +19,8 @@ export class OpenCall {
   readonly method: GatedMethod;
   readonly #calls: OpenCalls;
   readonly #stream: ServerHttp2Stream;
-  /** When it came, by `performance.now()`. */
-  readonly #beganAt: number;
+  /** When its request was there, by `performance.now()`. */
+  #readyAt = 0;
   /** Since when the next bytes of a request are missing; undefined while none are. */
   #waitingSince: number | undefined;
   #isCutShort = false;
@@ -32,7 +32,6 @@ export class OpenCall {
   constructor(calls: OpenCalls, stream: ServerHttp2Stream, method: GatedMethod, beganAt: number) {
     this.#calls = calls;
     this.#stream = stream;
-    this.#beganAt = beganAt;
     this.method = method;
     const { kind } = method;
     // Of a stream of requests, none need ever come.
@@ -82,6 +81,7 @@ export class OpenCall {
   handlerBegins(): void {
     this.#isHandled = true;
     this.#waitingSince = undefined;
+    this.#readyAt = performance.now();
     if (this.#heldBytes > 0) this.hold(0);
   }
 
@@ -90,7 +90,7 @@ export class OpenCall {
     this.#isHandled = false;
     const now = performance.now();
     this.#settledAt = now;
-    this.#calls.settled(this, now - this.#beganAt, succeeded);
+    this.#calls.settled(this, now - this.#readyAt, succeeded);
     if (this.#isClosed) this.#calls.remove(this.#stream, this);
   }
 
