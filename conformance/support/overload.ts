@@ -51,13 +51,10 @@ export async function runLoad(options: LoadOptions): Promise<LoadResult> {
     execArgv: ["--disable-warning=ExperimentalWarning"],
     stdio: ["ignore", "ignore", "inherit", "ipc"],
   });
+  const result = Promise.withResolvers<unknown>();
+  child.once("message", result.resolve);
   const ended = once(child, "close");
-  const [result]: unknown[] = await Promise.race([
-    once(child, "message"),
-    ended.then(() => {
-      throw new Error("the load ended without a result");
-    }),
-  ]);
   await ended;
-  return resultSchema.parse(result);
+  result.reject(new Error("the load ended without a result"));
+  return resultSchema.parse(await result.promise);
 }

@@ -2,7 +2,7 @@
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { BulkCreateUsersResponse, User } from "@org/contracts/user/v1";
 import { type Database, openDatabase } from "@org/database";
-import { createLogger, followCalls, implement, serve, type ServeOptions } from "@org/kit";
+import { createLogger, followCalls, implement, serve } from "@org/kit";
 import { z } from "zod";
 import { type TargetState, targetUsers } from "./target.ts";
 
@@ -49,7 +49,7 @@ const users = implement(targetUsers, {
   async bulkCreateUsers(requests) {
     using _ = atWork();
     let createdCount = 0;
-    for await (const _request of requests) createdCount += 1;
+    for await (const _ of requests) createdCount += 1;
     return BulkCreateUsersResponse.fromPartial({ createdCount });
   },
 });
@@ -67,8 +67,7 @@ const server = await serve({
   services: [users],
   logger: createLogger({ name: "target", level: "silent" }),
   signals: false,
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- The parent's TargetOptions, which are such.
-  ...(options as Partial<ServeOptions>),
+  ...options,
 });
 
 const lateness = monitorEventLoopDelay({ resolution: 5 });
@@ -78,6 +77,7 @@ process.on("message", () => {
   const state: TargetState = {
     handlers,
     peakHandlers,
+    connections: process.getActiveResourcesInfo().filter((name) => name === "TCPSocketWrap").length,
     lateMs: lateness.max / 1_000_000,
     heapBytes: process.memoryUsage().heapUsed,
   };

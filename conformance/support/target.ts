@@ -1,5 +1,4 @@
 import { fork } from "node:child_process";
-import { once } from "node:events";
 import { UserServiceDefinition } from "@org/contracts/user/v1";
 import { z } from "zod";
 import { residentBytes } from "./service-process.ts";
@@ -35,6 +34,8 @@ export interface TargetState {
   /** How many handlers are at work, and how many there have been at the same time. */
   readonly handlers: number;
   readonly peakHandlers: number;
+  /** How many connections it has. */
+  readonly connections: number;
   /** How long its event loop was late at the most since the last time it was asked, in milliseconds. */
   readonly lateMs: number;
   /** Its heap after garbage was collected, in bytes. */
@@ -44,6 +45,7 @@ export interface TargetState {
 const stateSchema: z.ZodType<TargetState> = z.object({
   handlers: z.number(),
   peakHandlers: z.number(),
+  connections: z.number(),
   lateMs: z.number(),
   heapBytes: z.number(),
 });
@@ -66,16 +68,24 @@ export interface Target extends AsyncDisposable {
 /** Starts a target on a free port of 127.0.0.1. */
 export async function startTarget(options: TargetOptions = {}): Promise<Target> {
   const child = fork(new URL("target-main.ts", import.meta.url), [JSON.stringify(options)], {
-    execArgv: ["--disable-warning=ExperimentalWarning", "--expose-gc"],
+    // With little room for garbage, its memory is what something holds: V8 gives and takes 100 MB otherwise.
+    execArgv: [
+      "--disable-warning=ExperimentalWarning",
+      ...["--expose-gc", "--max-semi-space-size=4"],
+    ],
     stdio: ["ignore", "ignore", "inherit", "ipc"],
   });
-  const ended = once(child, "close");
-  const answer = async (): Promise<unknown> => {
-    const stopped = ended.then(([code, signal]: unknown[]) => {
-      throw new Error(`the target ended (${String(code ?? signal)})`);
+  const { promise: ended, resolve } = Promise.withResolvers<void>();
+  child.once("close", () => {
+    resolve();
+  });
+  const answer = (): Promise<unknown> => {
+    const answered = Promise.withResolvers<unknown>();
+    child.once("message", answered.resolve);
+    void ended.then(() => {
+      answered.reject(new Error("the target has ended"));
     });
-    const [message]: unknown[] = await Promise.race([once(child, "message"), stopped]);
-    return message;
+    return answered.promise;
   };
   const port = z.number().parse(await answer());
   return {

@@ -7,9 +7,6 @@ import { OpenCalls } from "./open-calls.ts";
 import type { MethodPolicy } from "./policy.ts";
 import { Turns } from "./turns.ts";
 
-/** How long the next bytes of a request may take, in milliseconds. */
-const requestTimeoutMs = 8_000;
-
 /** How long others may delay a call: this part of its timeout, within these bounds in milliseconds. */
 const delayShare = 0.1;
 const minDelayMs = 20;
@@ -25,6 +22,8 @@ export interface AdmissionOptions {
   /** How large a request may be, whatever the contract says, in bytes. */
   readonly maxRequestBytes: number;
   readonly maxConcurrentCalls: number;
+  /** How long the next bytes of a request may take, in milliseconds. */
+  readonly requestTimeoutMs: number;
   /** Whether calls are refused while those that are there take much longer than usual. */
   readonly shedsLoad: boolean;
   /** Whether a call is refused that has less time left than half of the calls of its method need. */
@@ -42,10 +41,12 @@ export class Admission {
   readonly #methods = new Map<string, GatedMethod>();
 
   constructor(options: AdmissionOptions) {
-    const { maxRequestBytes, maxConcurrentCalls, shedsLoad, refusesHopeless, logger } = options;
+    const { maxRequestBytes, maxConcurrentCalls, requestTimeoutMs } = options;
+    const { shedsLoad, refusesHopeless, logger } = options;
     // grpc-js's way to say that there is no limit.
     this.#maxRequestBytes = maxRequestBytes === -1 ? Infinity : maxRequestBytes;
-    this.#limit = new AdaptiveLimit(maxConcurrentCalls);
+    // So that no class is refused for its share of the limit while there is no overload.
+    this.#limit = new AdaptiveLimit(2 * maxConcurrentCalls);
     this.calls = new OpenCalls({
       limit: this.#limit,
       requestTimeoutMs,

@@ -80,13 +80,14 @@ export class CallGate {
   #refuse(method: GatedMethod, headers: IncomingHttpHeaders): Refusal | undefined {
     const { calls, turns, limit, maxConcurrentCalls, refusesHopeless } = this.#options;
     const { path, costClass, latency } = method;
-    if (calls.size >= maxConcurrentCalls) {
+    // Whoever begins calls and does not go on keeps nobody out.
+    if (calls.size >= maxConcurrentCalls && !calls.makeRoom(tooManyCalls)) {
       this.#log({ path, maxConcurrentCalls });
       return tooManyCalls;
     }
     if (limit !== undefined) {
       const { delayMs } = turns;
-      if (delayMs > maxDelayMs || !limit.admits(costClass)) {
+      if (delayMs > maxDelayMs || !limit.admits(costClass, calls.arriving)) {
         this.#log({
           path,
           calls: limit.active,

@@ -8,7 +8,7 @@ export type Refused = "TOO_LARGE" | "TOO_MANY_WAIT" | "NO_ENCODING";
 
 /** What a decoder is for. */
 export interface MessageDecoderOptions {
-  readonly call: OpenCall;
+  readonly call: Pick<OpenCall, "hold" | "waitForMore" | "requestIsThere">;
   /** How many bytes a message may have. */
   readonly maxBytes: number;
   /** Whether the call says how its compressed messages are compressed. */

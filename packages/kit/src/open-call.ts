@@ -17,8 +17,10 @@ export interface Stalls {
  */
 export class OpenCall {
   readonly method: GatedMethod;
+  readonly stream: ServerHttp2Stream;
+  /** When it came, by `performance.now()`. */
+  readonly beganAt: number;
   readonly #calls: OpenCalls;
-  readonly #stream: ServerHttp2Stream;
   /** When its request was there, by `performance.now()`. */
   #readyAt = 0;
   /** Since when the next bytes of a request are missing; undefined while none are. */
@@ -31,15 +33,14 @@ export class OpenCall {
 
   constructor(calls: OpenCalls, stream: ServerHttp2Stream, method: GatedMethod, beganAt: number) {
     this.#calls = calls;
-    this.#stream = stream;
+    this.stream = stream;
     this.method = method;
-    const { kind } = method;
+    this.beganAt = beganAt;
     // Of a stream of requests, none need ever come.
-    if (kind !== "clientStream" && kind !== "bidi") this.#waitingSince = beganAt;
+    if (!isStreamOfRequests(method)) this.#waitingSince = beganAt;
     stream.once("close", () => {
       this.#isClosed = true;
-      if (this.#heldBytes > 0) this.hold(0);
-      if (!this.#isHandled) calls.remove(stream, this);
+      if (!this.#isHandled) calls.remove(this);
     });
   }
 
@@ -53,16 +54,16 @@ export class OpenCall {
     return this.#isHandled;
   }
 
-  /** Whether its handler has settled. */
-  get isSettled(): boolean {
-    return this.#settledAt !== undefined;
-  }
-
   /** How many bytes of its requests wait for the handler. False where that is more than all calls together may have. */
   hold(bytes: number): boolean {
     const more = bytes - this.#heldBytes;
     this.#heldBytes = bytes;
-    return this.#calls.hold(more);
+    return this.#calls.hold(this, more);
+  }
+
+  /** None of its bytes count any more. */
+  release(): void {
+    if (this.#heldBytes > 0) this.hold(0);
   }
 
   /** Bytes have come, and others of the same request are missing. */
@@ -82,7 +83,8 @@ export class OpenCall {
     this.#isHandled = true;
     this.#waitingSince = undefined;
     this.#readyAt = performance.now();
-    if (this.#heldBytes > 0) this.hold(0);
+    this.#calls.begun(this);
+    this.release();
   }
 
   /** The handler has settled; `succeeded`: with an answer. */
@@ -91,22 +93,27 @@ export class OpenCall {
     const now = performance.now();
     this.#settledAt = now;
     this.#calls.settled(this, now - this.#readyAt, succeeded);
-    if (this.#isClosed) this.#calls.remove(this.#stream, this);
+    if (this.#isClosed) this.#calls.remove(this);
   }
 
   /** Whether its peer does not go on: with its request, or with reading the answer. */
   isStalled(now: number, { requestMs, answerMs }: Stalls): boolean {
     // Of handlers that are not ours, nobody says when they begin.
-    if (this.#stream.readableEnded) this.#waitingSince = undefined;
+    if (this.stream.readableEnded) this.#waitingSince = undefined;
     if (this.#waitingSince !== undefined && now - this.#waitingSince > requestMs) return true;
     return this.#settledAt !== undefined && now - this.#settledAt > answerMs;
   }
 
   /** Ends the stream, with a status where none was sent yet. */
   end(refusal: Refusal): void {
-    const stream = this.#stream;
+    const stream = this.stream;
     if (stream.destroyed || stream.closed) return;
     if (stream.headersSent) stream.close(constants.NGHTTP2_CANCEL);
     else refusal.send(stream);
   }
+}
+
+/** Whether a method takes any number of requests, none included. */
+export function isStreamOfRequests({ kind }: GatedMethod): boolean {
+  return kind === "clientStream" || kind === "bidi";
 }

@@ -3,7 +3,7 @@ import type { AdaptiveLimit } from "./adaptive-limit.ts";
 import { Code } from "./code.ts";
 import type { GatedMethod } from "./gated-method.ts";
 import { streamOf } from "./http2-stream.ts";
-import { OpenCall } from "./open-call.ts";
+import { isStreamOfRequests, OpenCall } from "./open-call.ts";
 import { Refusal } from "./refusal.ts";
 
 /**
@@ -17,6 +17,9 @@ const lookIntervalMs = 500;
 
 /** How long an answer that is complete may wait for its client to read it, in milliseconds. */
 const answerTimeoutMs = 60_000;
+
+/** How long a request may be on its way before its call makes way for others where there is no room, in milliseconds. */
+const graceMs = 500;
 
 /** What a server bounds its calls by. */
 export interface OpenCallsOptions {
@@ -33,8 +36,11 @@ export class OpenCalls {
   readonly #limit: AdaptiveLimit;
   readonly #maxHeldBytes: number;
   readonly #timer: NodeJS.Timeout;
+  /** Those of which part of the one request is missing, the oldest first. */
+  readonly #incomplete = new Set<OpenCall>();
   #heldBytes = 0;
   #healthCalls = 0;
+  #arriving = 0;
 
   constructor({ limit, requestTimeoutMs, maxRequestBytes }: OpenCallsOptions) {
     this.#limit = limit;
@@ -60,12 +66,21 @@ export class OpenCalls {
     return this.#healthCalls;
   }
 
+  /** How many calls have come in this turn of the event loop whose handlers have not begun. */
+  get arriving(): number {
+    return this.#arriving;
+  }
+
   /** A call has come. */
   add(stream: ServerHttp2Stream, method: GatedMethod): void {
     const call = new OpenCall(this, stream, method, performance.now());
     this.#calls.set(stream, call);
     if (method.kind === "health") this.#healthCalls += 1;
-    if (method.kind === "unary") this.#limit.begin();
+    else if (!isStreamOfRequests(method)) this.#incomplete.add(call);
+    if (method.kind !== "unary") return;
+    // A request that is not complete by then is still on its way, or never will be: it is no work yet.
+    if (this.#arriving === 0) setImmediate(this.#arrived);
+    this.#arriving += 1;
   }
 
   /** The call that grpc-js has made of a stream. */
@@ -74,26 +89,62 @@ export class OpenCalls {
     return stream && this.#calls.get(stream);
   }
 
-  /** Counts more bytes of requests that wait, or fewer. False where they are too many now. */
-  hold(more: number): boolean {
+  /**
+   * Ends the oldest call of which no more than part of the request has come in half a second. False where there is
+   * none.
+   */
+  makeRoom(refusal: Refusal): boolean {
+    const [oldest] = this.#incomplete;
+    if (oldest === undefined || performance.now() - oldest.beganAt < graceMs) return false;
+    this.remove(oldest);
+    oldest.end(refusal);
+    return true;
+  }
+
+  /**
+   * Counts more bytes of requests that wait for their handlers, or fewer. Where they are too many, the oldest calls
+   * make way; false where the one that asks is among them.
+   */
+  hold(call: OpenCall, more: number): boolean {
     this.#heldBytes += more;
-    return this.#heldBytes <= this.#maxHeldBytes;
+    while (this.#heldBytes > this.#maxHeldBytes) {
+      const [oldest] = this.#incomplete;
+      if (oldest === call || !this.makeRoom(tooManyWait)) return false;
+    }
+    return true;
   }
 
-  /** The call of a stream is over. */
-  remove(stream: ServerHttp2Stream, { method, isSettled }: OpenCall): void {
-    if (!this.#calls.delete(stream)) return;
-    if (method.kind === "health") this.#healthCalls -= 1;
-    if (method.kind === "unary" && !isSettled) this.#limit.forget();
+  /** A call's handler begins. */
+  begun(call: OpenCall): void {
+    this.#incomplete.delete(call);
+    if (call.method.kind !== "unary") return;
+    this.#limit.begin();
+    if (this.#arriving > 0) this.#arriving -= 1;
   }
 
-  /** The handler of a call has settled, so many milliseconds after the call came. */
+  /** The handler of a call has settled, so many milliseconds after it could begin. */
   settled({ method }: OpenCall, ms: number, succeeded: boolean): void {
     if (method.kind === "unary") this.#limit.end(method.latency, ms, succeeded);
+  }
+
+  /** A call is over. */
+  remove(call: OpenCall): void {
+    this.#incomplete.delete(call);
+    call.release();
+    if (this.#calls.delete(call.stream) && call.method.kind === "health") this.#healthCalls -= 1;
   }
 
   /** Looks for stalled calls no more. */
   close(): void {
     clearInterval(this.#timer);
   }
+
+  readonly #arrived = (): void => {
+    this.#arriving = 0;
+  };
 }
+
+const tooManyWait = Refusal.forNow(
+  Code.RESOURCE_EXHAUSTED,
+  "the requests that wait to be answered take too much memory",
+);

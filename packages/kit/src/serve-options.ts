@@ -55,6 +55,16 @@ export interface ServeOptions {
    * RESOURCE_EXHAUSTED, and when to try again.
    */
   readonly maxCallsPerSecondPerPrincipal?: number | undefined;
+  /**
+   * How long a connection may take to show that it is HTTP/2, TLS included, in milliseconds; 5,000 by default. It
+   * is closed then.
+   */
+  readonly helloTimeoutMs?: number;
+  /**
+   * How long the next bytes of a request may take, in milliseconds; 8,000 by default. Its call gets
+   * DEADLINE_EXCEEDED then. Between the requests of a stream there is no such limit.
+   */
+  readonly requestTimeoutMs?: number;
   /** How long a shutdown waits for calls before it cuts them off, in milliseconds; 10,000 by default. */
   readonly graceMs?: number;
   /**

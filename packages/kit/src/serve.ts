@@ -36,8 +36,9 @@ const maxConnectionIdleMs = 10 * 60_000;
 /** How often a client is asked whether it is still there where nothing else is set, in milliseconds. */
 const defaultKeepaliveMs = 30_000;
 
-/** How long a connection may take to show that it is HTTP/2, in milliseconds, TLS included. */
-const helloTimeoutMs = 5_000;
+/** How long peers may keep a server waiting where nothing else is set, in milliseconds. */
+const defaultHelloTimeoutMs = 5_000;
+const defaultRequestTimeoutMs = 8_000;
 
 /** A server that is listening. */
 export interface RunningServer {
@@ -78,6 +79,8 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     loadShedding = config?.GRPC_LOAD_SHEDDING ?? true,
     refuseHopelessCalls = config?.GRPC_REFUSE_HOPELESS_CALLS ?? false,
     maxCallsPerSecondPerPrincipal = config?.GRPC_MAX_CALLS_PER_SECOND_PER_PRINCIPAL,
+    helloTimeoutMs = defaultHelloTimeoutMs,
+    requestTimeoutMs = defaultRequestTimeoutMs,
     descriptorSets,
     maxReceiveMessageBytes = defaultMaxMessageBytes,
     maxSendMessageBytes = defaultMaxMessageBytes,
@@ -94,6 +97,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   const admission = new Admission({
     maxRequestBytes: channelOptions?.["grpc.max_receive_message_length"] ?? maxReceiveMessageBytes,
     maxConcurrentCalls,
+    requestTimeoutMs,
     shedsLoad: loadShedding,
     refusesHopeless: refuseHopelessCalls,
     logger,
