@@ -10,7 +10,10 @@ import { z } from "zod";
 import { root, run } from "./run.ts";
 
 /** The quick suites that report figures, too. */
-const quick = ["authentication", "clock-skew", "drain", "tls"];
+const quick = [
+  ...["authentication", "clock-skew", "drain", "tls", "interop"],
+  ...["hostile/malformed", "hostile/message-limits"],
+];
 
 const figure = z.object({ what: z.string(), must: z.string(), measured: z.string() });
 

@@ -1,4 +1,4 @@
-import type { Metadata, StatusObject } from "@grpc/grpc-js";
+import { Metadata, type StatusObject } from "@grpc/grpc-js";
 import { Code } from "./code.ts";
 
 /**
@@ -7,6 +7,29 @@ import { Code } from "./code.ts";
  */
 const wrapping =
   /^round_robin: No connection established\. Last error: (?=No connection)| Resolution note: $/g;
+
+/** By how much a server's timer may be ahead of ours, in milliseconds. */
+const timerJitterMs = 10;
+
+/**
+ * A status that can be told. Of an answer that is compressed in a way it does not know, grpc-js 1.14.7 gives a status
+ * without a code (`compression-filter.js`); that is INTERNAL
+ * (https://github.com/grpc/grpc/blob/master/doc/compression.md). And where a server resets a stream at its deadline, that
+ * may come before our own timer: "the client is encouraged to check whether the deadline has expired and fail the call
+ * with DEADLINE_EXCEEDED instead of CANCELLED" (https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md).
+ */
+export function readable(status: Partial<StatusObject>, endsAt: number): StatusObject {
+  const { code, details = "", metadata = new Metadata() } = status;
+  if (code === undefined) {
+    const text = "the answer is compressed in a way that the client does not know";
+    return { code: Code.INTERNAL, details: text, metadata };
+  }
+  const isReset = code === Code.CANCELLED && Object.keys(metadata.getMap()).length === 0;
+  if (isReset && Date.now() + timerJitterMs >= endsAt) {
+    return { code: Code.DEADLINE_EXCEEDED, details: "the deadline passed", metadata };
+  }
+  return { code, details, metadata };
+}
 
 /**
  * A failure as it is. An answer may come before the last request: grpc-js then ends the stream, and lets the

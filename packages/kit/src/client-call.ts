@@ -3,7 +3,7 @@ import { Code } from "./code.ts";
 import { CallDeadline, endOf, type TimedCall } from "./call-deadline.ts";
 import type { CallOptions } from "./call-options.ts";
 import { type CallScope, currentCall } from "./call-scope.ts";
-import { corrected, isLost, isRefused, retriesIn } from "./call-status.ts";
+import { corrected, isLost, isRefused, readable, retriesIn } from "./call-status.ts";
 import { MessageQueue } from "./message-queue.ts";
 import { sendable } from "./metadata.ts";
 import type { MethodCaller } from "./method-caller.ts";
@@ -53,7 +53,7 @@ export class ClientCall implements TimedCall {
         // The status comes only once all messages are read, so a second one is read as well.
         this.#call?.startRead();
       } else {
-        this.#fail(new RpcError(Code.INTERNAL, "the server sent a second message"));
+        this.#fail(new RpcError(Code.UNIMPLEMENTED, "the server sent a second message"));
       }
     }, resolve);
     this.#call?.startRead();
@@ -63,7 +63,8 @@ export class ClientCall implements TimedCall {
     if (this.#failure !== undefined) throw this.#failure.error;
     if (status.code !== Code.OK) throw RpcError.fromStatus(status);
     if (answer === undefined) {
-      throw new RpcError(Code.INTERNAL, "the server sent OK but no message");
+      // statuscodes.md: "Response cardinality violation"
+      throw new RpcError(Code.UNIMPLEMENTED, "the server sent OK but no message");
     }
     return answer.message;
   }
@@ -167,7 +168,8 @@ export class ClientCall implements TimedCall {
         }
         onMessage(message);
       },
-      onReceiveStatus: (status) => {
+      onReceiveStatus: (received) => {
+        const status = readable(received, this.#deadline?.endsAt ?? Infinity);
         const mayResend = hasBegun
           ? isRetried && !hasMessage && this.#resends === 0 && isLost(status)
           : isRefused(status);

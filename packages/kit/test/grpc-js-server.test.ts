@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { createServer, type OutgoingHttpHeaders } from "node:http2";
+import { constants, createServer, type OutgoingHttpHeaders } from "node:http2";
 import {
   type handleBidiStreamingCall,
   type handleClientStreamingCall,
@@ -221,7 +221,10 @@ describe.each(["echo", "collect"] as const)("%s, which has one answer", (method)
       write(ok, [frame(message("1")), frame(message("2"))], done);
     });
     const error = await failureOf(callAny(peer.client, method));
-    expect(error).toMatchObject({ code: Code.INTERNAL, text: "the server sent a second message" });
+    expect(error).toMatchObject({
+      code: Code.UNIMPLEMENTED,
+      text: "the server sent a second message",
+    });
   });
 
   test("that comes twice at once fails the call", async () => {
@@ -229,7 +232,10 @@ describe.each(["echo", "collect"] as const)("%s, which has one answer", (method)
       write(ok, [Buffer.concat([frame(message("1")), frame(message("2"))])], done);
     });
     const error = await failureOf(callAny(peer.client, method));
-    expect(error).toMatchObject({ code: Code.INTERNAL, text: "the server sent a second message" });
+    expect(error).toMatchObject({
+      code: Code.UNIMPLEMENTED,
+      text: "the server sent a second message",
+    });
   });
 
   test("that never comes although the status is OK fails the call", async () => {
@@ -237,7 +243,10 @@ describe.each(["echo", "collect"] as const)("%s, which has one answer", (method)
       write({ ...ok, ...done }, []);
     });
     const error = await failureOf(callAny(peer.client, method));
-    expect(error).toMatchObject({ code: Code.INTERNAL, text: "the server sent OK but no message" });
+    expect(error).toMatchObject({
+      code: Code.UNIMPLEMENTED,
+      text: "the server sent OK but no message",
+    });
   });
 
   test("that comes with a failure fails the call with that", async () => {
@@ -291,4 +300,41 @@ describe.each(methods)("%s", (method) => {
     const error = await failureOf(callAny(peer.client, method));
     expect(error).toMatchObject({ code: Code.UNAVAILABLE, text: "gone" });
   });
+});
+
+test("an answer that is compressed in a way that nobody knows fails the call", async () => {
+  await using peer = await startRaw((write) => {
+    const compressed = frame(message("1"));
+    compressed.writeUInt8(1);
+    write({ ...ok, "grpc-encoding": "snappy" }, [compressed], done);
+  });
+  for (const method of methods) {
+    const error = await failureOf(callAny(peer.client, method));
+    expect(error).toMatchObject({
+      code: Code.INTERNAL,
+      text: "the answer is compressed in a way that the client does not know",
+    });
+  }
+});
+
+test("a call that its server resets at the deadline has run out of time", async () => {
+  const server = createServer();
+  server.on("stream", (stream) => {
+    stream.on("error", () => undefined);
+    // A moment before the client's own timer.
+    setTimeout(() => {
+      stream.close(constants.NGHTTP2_CANCEL);
+    }, 95);
+  });
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  const address = server.address();
+  const port = typeof address === "object" && address !== null ? address.port : 0;
+  const channel = createChannel({ target: `127.0.0.1:${port}`, services: [EchoDefinition] });
+  const client = createClient(EchoDefinition, { channel });
+  for (const method of methods) {
+    const error = await failureOf(callAny(client, method, { timeoutMs: 100 }));
+    expect(error).toMatchObject({ code: Code.DEADLINE_EXCEEDED, text: "the deadline passed" });
+  }
+  channel.close();
+  server.close();
 });
