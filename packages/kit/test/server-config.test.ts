@@ -80,6 +80,22 @@ describe("what is not is refused, and the variable is named", () => {
   });
 });
 
+test.each([
+  ["GRPC_MAX_CONNECTIONS", "0", "a whole number of connections, from 1 to 1,000,000"],
+  ["GRPC_MAX_CONCURRENT_CALLS", "many", "a whole number of calls, from 1 to 1,000,000"],
+  [
+    "GRPC_MAX_CALLS_PER_SECOND_PER_PRINCIPAL",
+    "0.5",
+    "a whole number of calls, from 1 to 1,000,000",
+  ],
+  ["GRPC_LOAD_SHEDDING", "perhaps", "true or false"],
+  ["GRPC_REFUSE_HOPELESS_CALLS", "2", "true or false"],
+])("%s of %s is refused", (name, value, expected) => {
+  expect(() => read({ [name]: value })).toThrow(
+    `${name} is ${JSON.stringify(value)}: it must be ${expected}`,
+  );
+});
+
 test("the files are handed to both sides of TLS", () => {
   expect(serverTlsOf(read({}))).toBeUndefined();
   expect(serverTlsOf(read(mutual))).toEqual({
