@@ -16,6 +16,15 @@ const maxHeaders = 128;
 const maxStreamsPerConnection = 1_000;
 
 /**
+ * How many calls a client may reset at once on a connection, and then in a second. Beyond that, Node.js closes the
+ * connection, with the good calls on it, and its own 33 a second are soon reached by a client that gives up one call in
+ * twenty. What resets are to be feared for (CVE-2023-44487) is the work that goes on behind them: a handler counts
+ * until it is done, whatever becomes of its call.
+ */
+const maxResetBurst = 2_000;
+const maxResetsPerSecond = 1_000;
+
+/**
  * What Node.js enforces of each connection of a server. grpc-js passes on two of these options only, which is why
  * connections are not made by it. Where a peer breaks one, Node resets its stream, or closes its connection.
  */
@@ -25,9 +34,8 @@ export const http2Limits: ServerSessionOptions = {
   maxOutstandingPings: 10,
   maxSessionInvalidFrames: 1_000,
   maxSessionRejectedStreams: 100,
-  // A burst of resets, and then so many a second (CVE-2023-44487): Node's own defaults.
-  streamResetBurst: 1_000,
-  streamResetRate: 33,
+  streamResetBurst: maxResetBurst,
+  streamResetRate: maxResetsPerSecond,
   maxSendHeaderBlockLength: Number.MAX_SAFE_INTEGER,
   // As grpc-js has it: from the limit on, Node refuses calls of clients that are only slow to read.
   maxSessionMemory: Number.MAX_SAFE_INTEGER,

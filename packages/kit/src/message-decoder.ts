@@ -3,6 +3,8 @@ import type { OpenCall } from "./open-call.ts";
 /** How many bytes are before each message: whether it is compressed, and how many it has. */
 const prefixBytes = 5;
 
+const nothing: Buffer = Buffer.alloc(0);
+
 /** Why bytes cannot be taken for messages. */
 export type Refused = "TOO_LARGE" | "TOO_MANY_WAIT" | "NO_ENCODING";
 
@@ -23,90 +25,81 @@ export interface MessageDecoderOptions {
  */
 export class MessageDecoder {
   readonly #options: MessageDecoderOptions;
-  #parts: Buffer[] = [];
+  /** What has come in part, at its beginning. */
+  #buffer = nothing;
   #length = 0;
-  /** How many bytes the message that comes has, with its prefix; 0 before that is known. */
-  #needed = 0;
   #isRefused = false;
 
   constructor(options: MessageDecoderOptions) {
     this.#options = options;
   }
 
-  /** Whether a message has come in part. */
-  get isPartial(): boolean {
-    return this.#length > 0;
-  }
-
   /** Takes the next bytes; returns the messages that are complete with them, each with its prefix. */
   write(data: Buffer): Buffer[] {
     const messages: Buffer[] = [];
-    if (this.#isRefused) return messages;
-    let rest = data;
-    if (this.#length > 0) rest = this.#continue(data, messages);
-    while (rest.length >= prefixBytes) {
+    let rest = this.#length > 0 ? this.#continue(data, messages) : data;
+    while (rest.length >= prefixBytes && !this.#isRefused) {
       const needed = this.#sizeOf(rest);
-      if (needed === 0) return messages;
-      if (rest.length < needed) break;
+      if (this.#isRefused || rest.length < needed) break;
       messages.push(rest.length === needed ? rest : rest.subarray(0, needed));
       rest = rest.subarray(needed);
     }
-    if (rest.length > 0) this.#keep(rest);
+    if (rest.length > 0 && !this.#isRefused) this.#keep(rest);
     return messages;
   }
 
-  /** Adds to what has come in part; returns what is behind that. */
+  /** Adds to what has come in part, up to the end of its message; returns what is behind that. */
   #continue(data: Buffer, messages: Buffer[]): Buffer {
     let rest = data;
-    if (this.#needed === 0) {
+    if (this.#length < prefixBytes) {
       const missing = Math.min(prefixBytes - this.#length, rest.length);
-      this.#parts = [Buffer.concat([...this.#parts, rest.subarray(0, missing)])];
-      this.#length += missing;
+      this.#keep(rest.subarray(0, missing));
       rest = rest.subarray(missing);
-      const [prefix] = this.#parts;
-      if (this.#length < prefixBytes || prefix === undefined) {
-        this.#options.call.waitForMore();
-        return rest;
-      }
-      this.#needed = this.#sizeOf(prefix);
-      if (this.#needed === 0) return Buffer.alloc(0);
+      if (this.#length < prefixBytes) return nothing;
     }
-    const missing = this.#needed - this.#length;
-    if (rest.length < missing) {
-      if (rest.length > 0) this.#keep(rest);
-      return Buffer.alloc(0);
+    const missing = this.#sizeOf(this.#buffer) - this.#length;
+    if (this.#isRefused || rest.length < missing) {
+      if (rest.length > 0 && !this.#isRefused) this.#keep(rest);
+      return nothing;
     }
-    messages.push(Buffer.concat([...this.#parts, rest.subarray(0, missing)], this.#needed));
-    this.#parts = [];
+    this.#keep(rest.subarray(0, missing));
+    messages.push(this.#buffer.subarray(0, this.#length));
+    this.#buffer = nothing;
     this.#length = 0;
-    this.#needed = 0;
     const { call } = this.#options;
     call.hold(0);
     call.requestIsThere();
     return rest.subarray(missing);
   }
 
+  /** Keeps part of a message: in a buffer that grows, as thousands of small parts would take many times their bytes. */
   #keep(part: Buffer): void {
-    if (this.#length === 0 && part.length >= prefixBytes) this.#needed = this.#sizeOf(part);
-    this.#parts.push(part);
-    this.#length += part.length;
     const { call } = this.#options;
+    const length = this.#length + part.length;
+    if (length > this.#buffer.length) {
+      const bigger = Buffer.allocUnsafeSlow(Math.max(length, 2 * this.#buffer.length));
+      this.#buffer.copy(bigger, 0, 0, this.#length);
+      this.#buffer = bigger;
+    }
+    part.copy(this.#buffer, this.#length);
+    this.#length = length;
     call.waitForMore();
-    if (!call.hold(this.#length)) this.#refuse("TOO_MANY_WAIT", this.#length);
+    if (!call.hold(this.#buffer.length)) this.#refuse("TOO_MANY_WAIT", length);
   }
 
-  /** How many bytes the message that begins there has, with its prefix; 0 where it is refused. */
+  /** How many bytes the message that begins there has, with its prefix. */
   #sizeOf(data: Buffer): number {
     const bytes = data.readUInt32BE(1);
     const { maxBytes, hasEncoding } = this.#options;
     if (bytes > maxBytes) this.#refuse("TOO_LARGE", bytes);
     else if (data[0] !== 0 && !hasEncoding) this.#refuse("NO_ENCODING", bytes);
-    return this.#isRefused ? 0 : bytes + prefixBytes;
+    return bytes + prefixBytes;
   }
 
   #refuse(why: Refused, bytes: number): void {
+    if (this.#isRefused) return;
     this.#isRefused = true;
-    this.#parts = [];
+    this.#buffer = nothing;
     this.#length = 0;
     this.#options.call.hold(0);
     this.#options.refuse(why, bytes);

@@ -72,10 +72,10 @@ export class OpenCall {
     this.#waitingSince = performance.now();
   }
 
-  /** One of a stream of requests is complete. */
+  /** A request is complete. Of the one of a call that takes no more, the end is still missing. */
   requestIsThere(): void {
     this.#isCutShort = false;
-    this.#waitingSince = undefined;
+    this.#waitingSince = isStreamOfRequests(this.method) ? undefined : performance.now();
   }
 
   /** The handler begins. */
@@ -100,7 +100,11 @@ export class OpenCall {
   isStalled(now: number, { requestMs, answerMs }: Stalls): boolean {
     // Of handlers that are not ours, nobody says when they begin.
     if (this.stream.readableEnded) this.#waitingSince = undefined;
-    if (this.#waitingSince !== undefined && now - this.#waitingSince > requestMs) return true;
+    if (this.#waitingSince !== undefined) {
+      // Whoever sends a byte now and then does not go on either.
+      const isEndless = !isStreamOfRequests(this.method) && now - this.beganAt > 8 * requestMs;
+      return isEndless || now - this.#waitingSince > requestMs;
+    }
     return this.#settledAt !== undefined && now - this.#settledAt > answerMs;
   }
 
