@@ -3,7 +3,7 @@ import type { CallContext } from "./call-context.ts";
 import { Code } from "./code.ts";
 import { undeclared } from "./declared-status.ts";
 import type { Logger } from "./logger.ts";
-import { retryInfo, RpcError } from "./rpc-error.ts";
+import { detailsKey, retryInfo, RpcError } from "./rpc-error.ts";
 
 /** Turns whatever a handler throws into the status that its caller gets. */
 export type ErrorBoundary = (error: unknown, call: CallContext) => RpcError;
@@ -86,6 +86,8 @@ function inOurWords(status: RpcError, { method }: CallContext): RpcError {
 /** Where something cannot be reached, callers are told when to try again. */
 function withRetryInfo(status: RpcError, afterMs: number): RpcError {
   if (status.code !== Code.UNAVAILABLE || status.retryAfterMs !== undefined) return status;
+  // Details that a handler has encoded itself are not added to.
+  if ((status.metadata?.get(detailsKey).length ?? 0) > 0) return status;
   return new RpcError(status.code, status.text, {
     details: [...status.details, retryInfo(afterMs)],
     ...(status.metadata && { metadata: status.metadata }),

@@ -4,7 +4,8 @@ import { decodeDetails, encodeStatus, type ErrorDetail } from "./error-details.t
 import type { BadRequest_FieldViolation, ErrorInfo } from "./gen/google/rpc/error_details.ts";
 import { sendable } from "./metadata.ts";
 
-const detailsKey = "grpc-status-details-bin";
+/** The trailer that the details travel in, as an encoded google.rpc.Status. */
+export const detailsKey = "grpc-status-details-bin";
 
 /**
  * How many bytes a status' text may have on the wire, where it is percent-encoded. Together with the

@@ -440,3 +440,17 @@ function circular(): Error {
   error.cause = error;
   return Object.assign(error, { self: error });
 }
+
+test("an UNAVAILABLE keeps the details that its handler has encoded itself", async () => {
+  const metadata = new Metadata();
+  const encoded = Buffer.from("080e", "hex");
+  metadata.set("grpc-status-details-bin", encoded);
+  await using echo = await startEcho({
+    echo: () => {
+      throw new RpcError(Code.UNAVAILABLE, "not now", { metadata });
+    },
+  });
+  const error = await failureOf(callAny(echo.client, "echo"));
+  expect(error).toMatchObject({ code: Code.UNAVAILABLE, text: "not now", details: [] });
+  expect(error.metadata?.get("grpc-status-details-bin")).toEqual([encoded]);
+});
