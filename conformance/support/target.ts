@@ -79,6 +79,8 @@ export async function startTarget(options: TargetOptions = {}): Promise<Target> 
   child.once("close", () => {
     resolve();
   });
+  // Of a process that has ended, its end tells.
+  child.on("error", () => undefined);
   const answer = (): Promise<unknown> => {
     const answered = Promise.withResolvers<unknown>();
     child.once("message", answered.resolve);

@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
 import type { AdaptiveLimit } from "./adaptive-limit.ts";
 import { Code } from "./code.ts";
 import type { GatedMethod } from "./gated-method.ts";
+import { maxHeaderBytes } from "./http2-limits.ts";
 import type { Logger } from "./logger.ts";
 import type { OpenCalls } from "./open-calls.ts";
 import { parseTimeout } from "./parse-timeout.ts";
@@ -38,6 +39,10 @@ const tooManyCalls = Refusal.forNow(
   "the server has too many calls at the moment",
 );
 const overloaded = Refusal.forNow(Code.UNAVAILABLE, "the server is overloaded at the moment");
+const tooLargeHeaders = Refusal.final(
+  Code.RESOURCE_EXHAUSTED,
+  `the headers have more than ${maxHeaderBytes} bytes`,
+);
 const hopeless = Refusal.forNow(
   Code.UNAVAILABLE,
   "the call has less time left than calls of its method need at the moment",
@@ -63,6 +68,11 @@ export class CallGate {
     // Reset by its client in the packet that it came in, or one behind it.
     if (stream.destroyed || stream.closed) {
       stream.on("error", () => undefined);
+      return false;
+    }
+    // Node.js enforces it once the client has agreed to it, which some never do (RFC 9113, section 6.5.3).
+    if (stream.session?.pendingSettingsAck === true && sizeOf(headers) > maxHeaderBytes) {
+      tooLargeHeaders.send(stream);
       return false;
     }
     const { calls, methods, unknown } = this.#options;
@@ -108,6 +118,17 @@ export class CallGate {
     const { calls } = this.#options;
     return calls.healthCalls >= maxHealthCalls ? tooManyCalls : undefined;
   }
+}
+
+/** How large headers are, as HTTP/2 counts them (RFC 9113, section 6.5.2). */
+function sizeOf(headers: IncomingHttpHeaders): number {
+  let bytes = 0;
+  for (const [name, value] of Object.entries(headers)) {
+    for (const each of Array.isArray(value) ? value : [value ?? ""]) {
+      bytes += name.length + each.length + 32;
+    }
+  }
+  return bytes;
 }
 
 /** grpc-js has 31 bits for the milliseconds of a timeout (1.14.7, `handleTimeoutHeader`): past them, it is less than none. */

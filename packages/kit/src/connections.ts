@@ -53,14 +53,19 @@ export class Connections {
   accept(socket: Socket): void {
     const { gate, known } = this.#options;
     const session = performServerHandshake(socket, http2Limits);
-    session.once("remoteSettings", () => {
-      known(socket);
-    });
+    // Not before it has agreed to our limits: Node.js enforces some of them from then on.
+    let owed = 2;
+    const note = (): void => {
+      owed -= 1;
+      if (owed === 0) known(socket);
+    };
+    session.once("remoteSettings", note).once("localSettings", note);
     // It is closed then, and so are its calls.
     session.on("error", () => undefined);
     session.on("stream", (stream, headers, flags) => {
       if (gate.admits(stream, headers)) this.#http2Server.emit("stream", stream, headers, flags);
     });
+    closeAfterLastStream(session);
     boundControlFrames(session);
     this.#keep(session);
     this.#http2Server.emit("session", session);
@@ -93,6 +98,36 @@ export class Connections {
       clearInterval(keepalive);
     });
   }
+}
+
+/**
+ * Leaves a connection whose client has announced its end as it is, until the calls on it are over. Node.js marks it as
+ * closed at once (`onGoawayData`), and from then on sends no ping, and notices neither an error nor the end of the
+ * connection (24.21): a client that sends GOAWAY and then a broken frame would keep its place for good.
+ */
+function closeAfterLastStream(session: ServerHttp2Session): void {
+  let open = 0;
+  let isLeaving = false;
+  const closeIfOver = (): void => {
+    if (isLeaving && open === 0) session.close();
+  };
+  const onClose = (): void => {
+    open -= 1;
+    closeIfOver();
+  };
+  session.on("stream", (stream) => {
+    open += 1;
+    stream.once("close", onClose);
+  });
+  session.on("goaway", (code) => {
+    if (code !== constants.NGHTTP2_NO_ERROR) return;
+    // The next to call it is Node.js, as soon as this returns.
+    session.close = () => {
+      Reflect.deleteProperty(session, "close");
+      isLeaving = true;
+      closeIfOver();
+    };
+  });
 }
 
 /** Closes a connection whose client keeps the server busy with answering pings and settings. */

@@ -5,6 +5,7 @@ import { ChannelGroup } from "./channel-group.ts";
 import { type ClientTls, TlsConnector } from "./client-tls.ts";
 import { ConnectionCredentials } from "./connection-credentials.ts";
 import type { ServiceDefinition } from "./definition.ts";
+import { keepHeadersOutOfLog } from "./grpc-js-log.ts";
 import { defaultMaxMessageBytes } from "./limits.ts";
 import type { Logger } from "./logger.ts";
 import { serviceConfigOf } from "./service-config.ts";
@@ -94,6 +95,7 @@ export function createChannel(settings: ChannelSettings): Channel {
     logger,
     channelOptions,
   } = settings;
+  keepHeadersOutOfLog();
   requireSettings({
     target,
     connections,

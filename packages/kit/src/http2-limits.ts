@@ -4,7 +4,7 @@ import type { ServerSessionOptions } from "node:http2";
  * How large the headers of a call may be, in bytes with 32 for each: what gRPC's C core refuses beyond
  * (`GRPC_ARG_ABSOLUTE_MAX_METADATA_SIZE`). Node's own default lets 64 KiB pass.
  */
-const maxHeaderBytes = 16 * 1024;
+export const maxHeaderBytes: number = 16 * 1024;
 
 /** How many headers a call may have; Node's own default. */
 const maxHeaders = 128;

@@ -9,6 +9,7 @@ import { authenticationOf, serverTlsOf } from "./config-settings.ts";
 import { confirmEnd } from "./confirm-end.ts";
 import { Connections } from "./connections.ts";
 import { descriptorSet as protocolDescriptorSet } from "./gen/descriptor.ts";
+import { keepHeadersOutOfLog } from "./grpc-js-log.ts";
 import {
   defaultMaxConcurrentCalls,
   defaultMaxConnectionAgeMs,
@@ -94,6 +95,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     channelOptions,
   } = options;
 
+  keepHeadersOutOfLog();
   const admission = new Admission({
     maxRequestBytes: channelOptions?.["grpc.max_receive_message_length"] ?? maxReceiveMessageBytes,
     maxConcurrentCalls,

@@ -1,3 +1,5 @@
+import { once } from "node:events";
+import { connect } from "node:http2";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { createClient } from "../src/client-index.ts";
 import { Code } from "../src/index.ts";
@@ -82,3 +84,20 @@ async function expectUnharmed(): Promise<void> {
   expect(await callAny(child.client, "echo")).toEqual(["re: request"]);
   expect(child.stderr()).toBe("");
 }
+
+test("the values of headers that grpc-js cannot keep are written nowhere", async () => {
+  await using server = await startChild();
+  const session = connect(`http://127.0.0.1:${server.port}`);
+  const stream = session.request({
+    ":method": "POST",
+    ":path": "/org.kit.test.v1.EchoService/Echo",
+    "content-type": "application/grpc",
+    te: "trailers",
+    authorization: "Bearer secret-\u00e9",
+  });
+  stream.end(Buffer.from([0, 0, 0, 0, 0]));
+  await once(stream.resume(), "close");
+  session.destroy();
+  expect(await callAny(server.client, "echo")).toEqual(["re: request"]);
+  expect(server.stderr() + server.stdout()).not.toContain("secret");
+});
