@@ -48,11 +48,15 @@ const users = implement(targetUsers, {
   },
   async bulkCreateUsers(requests) {
     using _ = atWork();
-    let createdCount = 0;
-    for await (const _ of requests) createdCount += 1;
-    return BulkCreateUsersResponse.fromPartial({ createdCount });
+    return BulkCreateUsersResponse.fromPartial({ createdCount: await countOf(requests) });
   },
 });
+
+async function countOf(requests: AsyncIterable<unknown>): Promise<number> {
+  let count = 0;
+  for await (const _ of requests) count += 1;
+  return count;
+}
 
 /** Keeps the processor busy for so many milliseconds of it, as a handler that renders or hashes does. */
 function compute(ms: number): void {
