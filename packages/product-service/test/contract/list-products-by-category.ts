@@ -47,7 +47,7 @@ export function listProductsByCategoryContract(service: () => TestService): void
       ["with a NUL", "Books\0"],
       ["with a lone surrogate", "Books\ud800"],
       ["with SQL", "Books' or '1'='1"],
-      ["that is too long", "🦊".repeat(2 ** 18)],
+      ["that is too long", "🦊".repeat(2 ** 15)],
     ])("is empty for a category %s", async (_, category) => {
       expect(await idsIn(category)).toEqual([]);
     });

@@ -127,7 +127,7 @@ export function listUsersContract(service: () => TestService): void {
       ["that is a number", () => "10"],
       ["that every object has", () => "__proto__"],
       ["with emoji", () => "🦊🦊"],
-      ["that is far too long", (good) => good.repeat(20_000)],
+      ["that is far too long", (good) => good.repeat(2_000)],
     ])("refuses a token %s", async (_, change) => {
       const { tokens } = await page(service(), 5);
       await expect(page(service(), 5, change(tokens[0] ?? ""))).rejects.toMatchObject({
