@@ -1,8 +1,11 @@
 /** What does a server answer when it gets twice, and ten times, the calls that it can? */
 import { expect, test } from "@jest/globals";
 import { startPostgres } from "@org/database/testing";
+import { createChannel, createClient } from "@org/kit/client";
+import { HealthDefinition } from "@org/kit/health";
 import { report } from "../support/figures.ts";
 import { type LoadResult, runLoad } from "../support/overload.ts";
+import { failuresIn, startLoad, summaryOf } from "../support/steady-load.ts";
 import { startTarget } from "../support/target.ts";
 import { expectUnharmed, rehearsed } from "../support/unharmed.ts";
 
@@ -33,6 +36,9 @@ test.each([
 
   const before = await rehearsed(target, () => load(Math.round(capacity * 10)));
 
+  const channel = createChannel({ target: target.address });
+  const health = createClient(HealthDefinition, { channel });
+  const checks = startLoad(10, () => health.check({}, { timeoutMs: 1_000 }));
   const measured: string[] = [];
   for (const factor of [2, 10]) {
     const result = await load(Math.round(capacity * factor));
@@ -47,10 +53,14 @@ test.each([
     // By trailer and by detail.
     expect(result.saidWhen).toBe(result.refused);
   }
+  // Health checks are never refused.
+  const checked = await checks.stop();
+  channel.close();
+  expect(summaryOf(failuresIn(checked))).toEqual({});
   await expectUnharmed(target, before);
   report({
     what: `2 × and 10 × the capacity: ${title}`,
     must: "goodput ≥ 90 % of the capacity; the rest refused within 50 ms; no growth",
-    measured: `capacity ${Math.round(capacity)} calls/s; ${measured.join("; ")}`,
+    measured: `capacity ${Math.round(capacity)} calls/s; ${measured.join("; ")}; 0 of ${checked.length} health checks failed`,
   });
 });
