@@ -71,7 +71,13 @@ test(
     }
     channel.close();
     const { "OK ": ok = 0, ...others } = total;
-    expect(Object.keys(others).filter((key) => !key.startsWith(Code[Code.CANCELLED]))).toEqual([]);
+    // Those that were given up, or that a busy machine had no time for.
+    const expected = [Code.CANCELLED, Code.UNAVAILABLE, Code.DEADLINE_EXCEEDED];
+    const names = expected.map((code) => Code[code]);
+    expect(
+      Object.keys(others).filter((key) => !names.some((name) => key.startsWith(name))),
+    ).toEqual([]);
+    expect(ok / answered).toBeGreaterThan(0.9);
     const slope = (slopeOf(samples) * minute) / mebibyte;
     expect(slope).toBeLessThanOrEqual(maxSlope);
     report({

@@ -15,6 +15,9 @@ const maxDelayMs = 1_000;
 /** Where no contract gives it a timeout. */
 const defaultDelayMs = 500;
 
+/** How large a health check may be, in bytes: it has the name of a service. */
+const maxHealthBytes = 1_024;
+
 const healthPaths = ["/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch"];
 
 /** By what calls are let in. */
@@ -53,7 +56,8 @@ export class Admission {
       maxRequestBytes: this.#maxRequestBytes,
     });
     for (const path of healthPaths) {
-      this.#methods.set(path, this.#method(path, "health", undefined));
+      const method = this.#method(path, "health", undefined);
+      this.#methods.set(path, { ...method, maxRequestBytes: maxHealthBytes });
     }
     this.gate = new CallGate({
       calls: this.calls,

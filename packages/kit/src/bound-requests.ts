@@ -30,7 +30,7 @@ const decompressors: Readonly<
  */
 export function boundRequests(calls: OpenCalls): ServerInterceptor {
   const decompressing = new Slots(maxDecompressing);
-  return (_, call) => {
+  return (method, call) => {
     const open = calls.of(call);
     if (open !== undefined) {
       const fail = (error: RpcError): void => {
@@ -43,6 +43,7 @@ export function boundRequests(calls: OpenCalls): ServerInterceptor {
         call: open,
         maxBytes,
         hasEncoding: isCompressed,
+        isStream: method.requestStream,
         refuse: (why, bytes) => {
           fail(refusals[why](bytes, maxBytes));
         },
@@ -62,6 +63,7 @@ export function boundRequests(calls: OpenCalls): ServerInterceptor {
 const refusals: Readonly<Record<Refused, (bytes: number, maxBytes: number) => RpcError>> = {
   TOO_LARGE: (bytes, maxBytes) => tooLarge(`has ${bytes} bytes`, maxBytes),
   TOO_MANY_WAIT: tooManyWait,
+  SECOND: () => new RpcError(Code.UNIMPLEMENTED, "the method takes no second request message"),
   // https://github.com/grpc/grpc/blob/master/doc/compression.md, test case 6
   NO_ENCODING: () =>
     new RpcError(Code.INTERNAL, "the request is compressed, but grpc-encoding does not say how"),
@@ -74,8 +76,8 @@ function sendable(error: RpcError): Error {
 
 /** What is thrown is sent as the call's status. */
 async function decompress(bytes: Buffer, encoding: string, open: OpenCall): Promise<Buffer> {
-  // Of a call that says how it is compressed, not every message has to be.
-  if (encoding === "identity") return bytes;
+  // Of a call that says how it is compressed, not every message has to be; of one that is over, none is of use.
+  if (encoding === "identity" || open.isOver) return bytes;
   const decompressor = Object.hasOwn(decompressors, encoding) ? decompressors[encoding] : undefined;
   if (decompressor === undefined) {
     const text = `the request has the unsupported encoding "${encoding}"; gzip and deflate are supported`;

@@ -16,9 +16,6 @@ import type { Turns } from "./turns.ts";
  */
 const maxDelayMs = 1_000;
 
-/** How many health checks there may be at a time: they do not count as calls, and are refused for nothing else. */
-const maxHealthCalls = 1_000;
-
 /** What a gate goes by. */
 export interface CallGateOptions {
   readonly calls: OpenCalls;
@@ -77,7 +74,8 @@ export class CallGate {
     }
     const { calls, methods, unknown } = this.#options;
     const method = methods.get(headers[":path"] ?? "") ?? unknown;
-    const refusal = method.kind === "health" ? this.#refuseHealth() : this.#refuse(method, headers);
+    // Health checks are bounded by themselves.
+    const refusal = method.kind === "health" ? undefined : this.#refuse(method, headers);
     if (refusal !== undefined) {
       refusal.send(stream);
       return false;
@@ -112,11 +110,6 @@ export class CallGate {
       return hopeless;
     }
     return undefined;
-  }
-
-  #refuseHealth(): Refusal | undefined {
-    const { calls } = this.#options;
-    return calls.healthCalls >= maxHealthCalls ? tooManyCalls : undefined;
   }
 }
 

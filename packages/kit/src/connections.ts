@@ -16,6 +16,20 @@ const maxTimerMs = 2 ** 31 - 1;
  */
 const maxControlFrames = 1_000;
 
+/** How long a connection may be without calls before it makes way for another where there is no room, in milliseconds. */
+const unusedMs = 1_000;
+
+/** How long a client may take to close its end of a connection that it has announced the end of, in milliseconds. */
+const goodbyeMs = 5_000;
+
+/** How a connection is used. */
+interface Use {
+  /** How many calls there are on it. */
+  open: number;
+  /** When the last one was over, or it was made, by `performance.now()`. */
+  lastUsedAt: number;
+}
+
 /** How long connections live, and what comes by them. */
 export interface ConnectionsOptions {
   /** How old one gets before its client is asked for a new one, in milliseconds. */
@@ -40,6 +54,8 @@ export interface ConnectionsOptions {
  */
 export class Connections {
   readonly #sessions = new Set<ServerHttp2Session>();
+  /** How each is used. */
+  readonly #uses = new Map<ServerHttp2Session, Use>();
   readonly #http2Server: Http2Server;
   readonly #options: ConnectionsOptions;
 
@@ -65,7 +81,7 @@ export class Connections {
     session.on("stream", (stream, headers, flags) => {
       if (gate.admits(stream, headers)) this.#http2Server.emit("stream", stream, headers, flags);
     });
-    closeAfterLastStream(session);
+    this.#uses.set(session, closeAfterLastStream(session, socket));
     boundControlFrames(session);
     this.#keep(session);
     this.#http2Server.emit("session", session);
@@ -74,6 +90,22 @@ export class Connections {
   /** Ends all of them. Resolves once every client knows that it has to send its next calls elsewhere, or has left. */
   async retire(): Promise<void> {
     await Promise.all(Array.from(this.#sessions, retire));
+  }
+
+  /** Closes the one that has been without calls for longest, if any has been for a second. False where none has. */
+  endUnused(): boolean {
+    let longest: ServerHttp2Session | undefined;
+    let since = performance.now() - unusedMs;
+    for (const [session, { open, lastUsedAt }] of this.#uses) {
+      if (open > 0 || lastUsedAt > since) continue;
+      longest = session;
+      since = lastUsedAt;
+    }
+    if (longest === undefined) return false;
+    // Once, as its end is seen later.
+    this.#uses.delete(longest);
+    longest.destroy();
+    return true;
   }
 
   #keep(session: ServerHttp2Session): void {
@@ -94,6 +126,7 @@ export class Connections {
     }, keepaliveMs).unref();
     session.once("close", () => {
       this.#sessions.delete(session);
+      this.#uses.delete(session);
       clearTimeout(timer);
       clearInterval(keepalive);
     });
@@ -105,18 +138,24 @@ export class Connections {
  * closed at once (`onGoawayData`), and from then on sends no ping, and notices neither an error nor the end of the
  * connection (24.21): a client that sends GOAWAY and then a broken frame would keep its place for good.
  */
-function closeAfterLastStream(session: ServerHttp2Session): void {
-  let open = 0;
+function closeAfterLastStream(session: ServerHttp2Session, socket: Socket): Use {
+  const use: Use = { open: 0, lastUsedAt: performance.now() };
   let isLeaving = false;
   const closeIfOver = (): void => {
-    if (isLeaving && open === 0) session.close();
+    if (!isLeaving || use.open > 0) return;
+    session.close();
+    // Node.js waits for the client's end of it, which may never come.
+    setTimeout(() => {
+      socket.destroy();
+    }, goodbyeMs).unref();
   };
   const onClose = (): void => {
-    open -= 1;
+    use.open -= 1;
+    if (use.open === 0) use.lastUsedAt = performance.now();
     closeIfOver();
   };
   session.on("stream", (stream) => {
-    open += 1;
+    use.open += 1;
     stream.once("close", onClose);
   });
   session.on("goaway", (code) => {
@@ -128,6 +167,7 @@ function closeAfterLastStream(session: ServerHttp2Session): void {
       closeIfOver();
     };
   });
+  return use;
 }
 
 /** Closes a connection whose client keeps the server busy with answering pings and settings. */

@@ -3,10 +3,14 @@ import type { OpenCall } from "./open-call.ts";
 /** How many bytes are before each message: whether it is compressed, and how many it has. */
 const prefixBytes = 5;
 
+/** How many bytes each message takes besides its own, and how many are too few to be counted. */
+const messageOverhead = 256;
+const fewMessages = 64;
+
 const nothing: Buffer = Buffer.alloc(0);
 
 /** Why bytes cannot be taken for messages. */
-export type Refused = "TOO_LARGE" | "TOO_MANY_WAIT" | "NO_ENCODING";
+export type Refused = "TOO_LARGE" | "TOO_MANY_WAIT" | "NO_ENCODING" | "SECOND";
 
 /** What a decoder is for. */
 export interface MessageDecoderOptions {
@@ -15,6 +19,8 @@ export interface MessageDecoderOptions {
   readonly maxBytes: number;
   /** Whether the call says how its compressed messages are compressed. */
   readonly hasEncoding: boolean;
+  /** Whether the call takes any number of messages, and not one. */
+  readonly isStream: boolean;
   /** Ends the call. */
   readonly refuse: (why: Refused, bytes: number) => void;
 }
@@ -28,6 +34,9 @@ export class MessageDecoder {
   /** What has come in part, at its beginning. */
   #buffer = nothing;
   #length = 0;
+  /** What the messages take that were returned last. */
+  #waiting = 0;
+  #hasMessage = false;
   #isRefused = false;
 
   constructor(options: MessageDecoderOptions) {
@@ -36,6 +45,29 @@ export class MessageDecoder {
 
   /** Takes the next bytes; returns the messages that are complete with them, each with its prefix. */
   write(data: Buffer): Buffer[] {
+    if (this.#isRefused) return [];
+    const messages = this.#take(data);
+    const { isStream, call } = this.#options;
+    if (messages.length === 0) return messages;
+    if (!isStream) {
+      if (messages.length > 1 || this.#hasMessage) {
+        this.#refuse("SECOND", 0);
+        return [];
+      }
+      this.#hasMessage = true;
+      return messages;
+    }
+    if (this.#length === 0) call.requestIsThere();
+    // They are asked for one by one, and no more are taken until all of these are.
+    const waiting = messages.length > fewMessages ? messages.length * messageOverhead : 0;
+    if (waiting > 0 || this.#waiting > 0) {
+      this.#waiting = waiting;
+      if (!call.hold(waiting + this.#buffer.length)) this.#refuse("TOO_MANY_WAIT", waiting);
+    }
+    return this.#isRefused ? [] : messages;
+  }
+
+  #take(data: Buffer): Buffer[] {
     const messages: Buffer[] = [];
     let rest = this.#length > 0 ? this.#continue(data, messages) : data;
     while (rest.length >= prefixBytes && !this.#isRefused) {

@@ -12,6 +12,7 @@ export class MethodLatency {
   readonly #delayMs: number;
   #median = 0;
   #usual: number | undefined;
+  #active = 0;
   #calls = 0;
   #sum = 0;
   #least = Infinity;
@@ -19,6 +20,21 @@ export class MethodLatency {
   /** `delayMs`: how long a call may be delayed by others, in milliseconds. */
   constructor(delayMs: number) {
     this.#delayMs = delayMs;
+  }
+
+  /** A call begins. */
+  begin(): void {
+    this.#active += 1;
+  }
+
+  /** It is over. */
+  end(): void {
+    this.#active -= 1;
+  }
+
+  /** How many there are. */
+  get active(): number {
+    return this.#active;
   }
 
   /** A call took that long. */
@@ -65,7 +81,7 @@ export class MethodLatency {
       const mean = this.#sum / this.#calls;
       if (this.#usual === undefined) {
         // The first ones of a server may all have come at once, and have waited for each other.
-        this.#usual = this.#least;
+        this.#usual = isUnhindered ? mean : this.#least;
       } else if (isUnhindered || mean < this.#usual) {
         this.#usual += usualWeight * (mean - this.#usual);
       }

@@ -6,6 +6,8 @@ export interface NewcomersOptions {
   readonly maxConnections: number;
   /** How long one may take until it has shown that it is an HTTP/2 client, TLS included, in milliseconds. */
   readonly helloTimeoutMs: number;
+  /** Ends a connection that nobody uses. False where there is none. */
+  readonly endUnused: () => boolean;
   /** Told whom there was no room for. */
   readonly refused: (remoteAddress: string | undefined) => void;
 }
@@ -15,8 +17,8 @@ type Peer = Pick<Socket, "remoteAddress" | "remotePort">;
 
 /**
  * Bounds how many connections a server has. One is a newcomer until it has shown that it is an HTTP/2 client. Where
- * there is no room, the oldest newcomer makes way for the next: whoever connects and stays silent, a thousand times,
- * keeps nobody out.
+ * there is no room, the oldest newcomer makes way for the next, or else the connection that has been without calls for
+ * longest: whoever connects a thousand times and does nothing keeps nobody out.
  */
 export class Newcomers {
   readonly #options: NewcomersOptions;
@@ -29,17 +31,18 @@ export class Newcomers {
 
   /** Lets a connection in, or cuts it off. */
   admit(socket: Socket): boolean {
-    const { maxConnections, helloTimeoutMs, refused } = this.#options;
+    const { maxConnections, helloTimeoutMs, endUnused, refused } = this.#options;
     if (this.#all.size >= maxConnections) {
       const [oldest] = this.#newcomers.values();
       refused((oldest ?? socket).remoteAddress);
-      if (oldest === undefined) {
+      if (oldest !== undefined) {
+        this.isKnown(oldest);
+        this.#all.delete(oldest);
+        oldest.destroy();
+      } else if (!endUnused()) {
         socket.destroy();
         return false;
       }
-      this.isKnown(oldest);
-      this.#all.delete(oldest);
-      oldest.destroy();
     }
     // Kept, as a socket that is gone does not know it any more.
     const key = keyOf(socket);

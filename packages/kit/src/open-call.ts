@@ -26,9 +26,12 @@ export class OpenCall {
   /** Since when the next bytes of a request are missing; undefined while none are. */
   #waitingSince: number | undefined;
   #isCutShort = false;
+  /** Since when the request that is not complete has been on its way. */
+  #partSince: number;
   #settledAt: number | undefined;
   #isHandled = false;
   #isClosed = false;
+  #isReleased = false;
   #heldBytes = 0;
 
   constructor(calls: OpenCalls, stream: ServerHttp2Stream, method: GatedMethod, beganAt: number) {
@@ -36,6 +39,7 @@ export class OpenCall {
     this.stream = stream;
     this.method = method;
     this.beganAt = beganAt;
+    this.#partSince = beganAt;
     // Of a stream of requests, none need ever come.
     if (!isStreamOfRequests(method)) this.#waitingSince = beganAt;
     stream.once("close", () => {
@@ -56,6 +60,8 @@ export class OpenCall {
 
   /** How many bytes of its requests wait for the handler. False where that is more than all calls together may have. */
   hold(bytes: number): boolean {
+    // What comes after that is thrown away.
+    if (this.#isReleased) return true;
     const more = bytes - this.#heldBytes;
     this.#heldBytes = bytes;
     return this.#calls.hold(this, more);
@@ -64,18 +70,44 @@ export class OpenCall {
   /** None of its bytes count any more. */
   release(): void {
     if (this.#heldBytes > 0) this.hold(0);
+    this.#isReleased = true;
+  }
+
+  /** Since when it has waited for its peer, by `performance.now()`. */
+  get waitsSince(): number {
+    return this.#settledAt ?? this.#partSince;
+  }
+
+  /** Whether nobody waits for it any more. */
+  get isOver(): boolean {
+    return this.#isReleased;
+  }
+
+  /** Whether its handler has settled. */
+  get isSettled(): boolean {
+    return this.#settledAt !== undefined;
   }
 
   /** Bytes have come, and others of the same request are missing. */
   waitForMore(): void {
+    const now = performance.now();
+    this.#waitingSince = now;
+    if (isStreamOfRequests(this.method) && !this.#isCutShort) {
+      this.#partSince = now;
+      this.#calls.waits(this);
+    }
     this.#isCutShort = true;
-    this.#waitingSince = performance.now();
   }
 
   /** A request is complete. Of the one of a call that takes no more, the end is still missing. */
   requestIsThere(): void {
     this.#isCutShort = false;
-    this.#waitingSince = isStreamOfRequests(this.method) ? undefined : performance.now();
+    if (isStreamOfRequests(this.method)) {
+      this.#waitingSince = undefined;
+      this.#calls.goesOn(this);
+    } else {
+      this.#waitingSince = performance.now();
+    }
   }
 
   /** The handler begins. */
@@ -84,7 +116,7 @@ export class OpenCall {
     this.#waitingSince = undefined;
     this.#readyAt = performance.now();
     this.#calls.begun(this);
-    this.release();
+    if (this.#heldBytes > 0) this.hold(0);
   }
 
   /** The handler has settled; `succeeded`: with an answer. */
@@ -102,7 +134,7 @@ export class OpenCall {
     if (this.stream.readableEnded) this.#waitingSince = undefined;
     if (this.#waitingSince !== undefined) {
       // Whoever sends a byte now and then does not go on either.
-      const isEndless = !isStreamOfRequests(this.method) && now - this.beganAt > 8 * requestMs;
+      const isEndless = now - this.#partSince > 8 * requestMs;
       return isEndless || now - this.#waitingSince > requestMs;
     }
     return this.#settledAt !== undefined && now - this.#settledAt > answerMs;

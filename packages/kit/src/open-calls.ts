@@ -21,6 +21,9 @@ const answerTimeoutMs = 60_000;
 /** How long a request may be on its way before its call makes way for others where there is no room, in milliseconds. */
 const graceMs = 500;
 
+/** How many health checks there may be at a time, those that watch included. */
+const maxHealthCalls = 1_000;
+
 /** What a server bounds its calls by. */
 export interface OpenCallsOptions {
   readonly limit: AdaptiveLimit;
@@ -36,10 +39,10 @@ export class OpenCalls {
   readonly #limit: AdaptiveLimit;
   readonly #maxHeldBytes: number;
   readonly #timer: NodeJS.Timeout;
-  /** Those of which part of the one request is missing, the oldest first. */
-  readonly #incomplete = new Set<OpenCall>();
+  /** Those that wait for their peers: for the rest of a request, or to read the answer; the oldest first. */
+  readonly #waiting = new Set<OpenCall>();
+  readonly #health = new Set<OpenCall>();
   #heldBytes = 0;
-  #healthCalls = 0;
   #arriving = 0;
 
   constructor({ limit, requestTimeoutMs, maxRequestBytes }: OpenCallsOptions) {
@@ -52,18 +55,17 @@ export class OpenCalls {
     const stalls = { requestMs: requestTimeoutMs, answerMs: answerTimeoutMs };
     this.#timer = setInterval(() => {
       const now = performance.now();
-      for (const call of this.#calls.values()) if (call.isStalled(now, stalls)) call.end(late);
+      for (const call of this.#calls.values()) {
+        if (call.isStalled(now, stalls)) call.end(late);
+        // Most are read at once.
+        else if (call.isSettled) this.#waiting.add(call);
+      }
     }, lookIntervalMs).unref();
   }
 
   /** How many there are, health checks left out. */
   get size(): number {
-    return this.#calls.size - this.#healthCalls;
-  }
-
-  /** How many of them are health checks. */
-  get healthCalls(): number {
-    return this.#healthCalls;
+    return this.#calls.size - this.#health.size;
   }
 
   /** How many calls have come in this turn of the event loop whose handlers have not begun. */
@@ -75,8 +77,8 @@ export class OpenCalls {
   add(stream: ServerHttp2Stream, method: GatedMethod): void {
     const call = new OpenCall(this, stream, method, performance.now());
     this.#calls.set(stream, call);
-    if (method.kind === "health") this.#healthCalls += 1;
-    else if (!isStreamOfRequests(method)) this.#incomplete.add(call);
+    if (method.kind === "health") this.#addHealth(call);
+    else this.#waiting.add(call);
     if (method.kind !== "unary") return;
     // A request that is not complete by then is still on its way, or never will be: it is no work yet.
     if (this.#arriving === 0) setImmediate(this.#arrived);
@@ -89,16 +91,23 @@ export class OpenCalls {
     return stream && this.#calls.get(stream);
   }
 
-  /**
-   * Ends the oldest call of which no more than part of the request has come in half a second. False where there is
-   * none.
-   */
+  /** Ends the oldest call that has waited for its peer for half a second. False where there is none. */
   makeRoom(refusal: Refusal): boolean {
-    const [oldest] = this.#incomplete;
-    if (oldest === undefined || performance.now() - oldest.beganAt < graceMs) return false;
+    const [oldest] = this.#waiting;
+    if (oldest === undefined || performance.now() - oldest.waitsSince < graceMs) return false;
     this.remove(oldest);
     oldest.end(refusal);
     return true;
+  }
+
+  /** A call waits for its peer again, as the next of its requests has come in part. */
+  waits(call: OpenCall): void {
+    if (this.#calls.has(call.stream)) this.#waiting.add(call);
+  }
+
+  /** It does not any more. */
+  goesOn(call: OpenCall): void {
+    this.#waiting.delete(call);
   }
 
   /**
@@ -108,7 +117,7 @@ export class OpenCalls {
   hold(call: OpenCall, more: number): boolean {
     this.#heldBytes += more;
     while (this.#heldBytes > this.#maxHeldBytes) {
-      const [oldest] = this.#incomplete;
+      const [oldest] = this.#waiting;
       if (oldest === call || !this.makeRoom(tooManyWait)) return false;
     }
     return true;
@@ -116,9 +125,9 @@ export class OpenCalls {
 
   /** A call's handler begins. */
   begun(call: OpenCall): void {
-    this.#incomplete.delete(call);
+    if (!isStreamOfRequests(call.method)) this.#waiting.delete(call);
     if (call.method.kind !== "unary") return;
-    this.#limit.begin();
+    this.#limit.begin(call.method.latency);
     if (this.#arriving > 0) this.#arriving -= 1;
   }
 
@@ -129,14 +138,24 @@ export class OpenCalls {
 
   /** A call is over. */
   remove(call: OpenCall): void {
-    this.#incomplete.delete(call);
+    this.#waiting.delete(call);
+    this.#health.delete(call);
+    this.#calls.delete(call.stream);
     call.release();
-    if (this.#calls.delete(call.stream) && call.method.kind === "health") this.#healthCalls -= 1;
   }
 
   /** Looks for stalled calls no more. */
   close(): void {
     clearInterval(this.#timer);
+  }
+
+  /** They are answered whatever else there is, and so many at a time: of more, the oldest make way. */
+  #addHealth(call: OpenCall): void {
+    this.#health.add(call);
+    const [oldest] = this.#health;
+    if (this.#health.size <= maxHealthCalls || oldest === undefined) return;
+    this.remove(oldest);
+    oldest.end(tooManyHealthCalls);
   }
 
   readonly #arrived = (): void => {
@@ -148,3 +167,5 @@ const tooManyWait = Refusal.forNow(
   Code.RESOURCE_EXHAUSTED,
   "the requests that wait to be answered take too much memory",
 );
+
+const tooManyHealthCalls = Refusal.forNow(Code.UNAVAILABLE, "there are too many health checks");

@@ -141,19 +141,20 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   const logRefused = sparingly((fields) => {
     logger.warn({ ...fields, maxConnections }, "a connection was refused: there are too many");
   });
-  const newcomers = new Newcomers({
-    maxConnections,
-    helloTimeoutMs,
-    refused: (remoteAddress) => {
-      logRefused({ remoteAddress });
-    },
-  });
   const connections = new Connections(server, {
     maxAgeMs: maxConnectionAgeMs,
     keepaliveMs,
     gate: admission.gate,
     known: (socket) => {
       newcomers.isKnown(socket);
+    },
+  });
+  const newcomers = new Newcomers({
+    maxConnections,
+    helloTimeoutMs,
+    endUnused: () => connections.endUnused(),
+    refused: (remoteAddress) => {
+      logRefused({ remoteAddress });
     },
   });
   const accept = (socket: Socket): void => {

@@ -40,7 +40,7 @@ class Simulation {
 
   #begin(second: Second): void {
     if (this.limit.admits("NORMAL")) {
-      this.limit.begin();
+      this.limit.begin(this.method);
       this.#waiting.push(this.now);
     } else {
       second.refused += 1;
@@ -122,6 +122,7 @@ test("calls that others make slow are let in again once fewer of them are no fas
 
 test("refuses heavy calls first and light ones last", () => {
   const limit = new AdaptiveLimit(100);
+  const method = limit.method(delayMs);
   const admitted = (): string[] =>
     (["LIGHT", "NORMAL", "HEAVY"] as const).filter((each) => limit.admits(each));
   for (const [calls, expected] of [
@@ -132,7 +133,7 @@ test("refuses heavy calls first and light ones last", () => {
     [99, ["LIGHT"]],
     [100, []],
   ] as const) {
-    while (limit.active < calls) limit.begin();
+    while (limit.active < calls) limit.begin(method);
     expect(admitted()).toEqual(expected);
   }
 });
@@ -142,7 +143,7 @@ test("calls that fail at once say nothing of how long they take", () => {
   const limit = new AdaptiveLimit(maxCalls, () => now);
   const method = limit.method(delayMs);
   for (let call = 0; call < 1_000; call += 1) {
-    limit.begin();
+    limit.begin(method);
     now += 20;
     // Every other one is refused by its handler.
     if (call % 2 === 0) limit.end(method, 20, true);

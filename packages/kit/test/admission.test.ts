@@ -195,13 +195,29 @@ test("connections that say nothing make way for others, the oldest first", async
   for (const socket of sockets) socket.destroy();
 });
 
+test("a connection without calls makes way for another where there is no room", async () => {
+  await using echo = await startEcho({ echo: () => message("answer") }, { maxConnections: 1 });
+  const idle = connectHttp2(`http://${echo.server.target}`);
+  await once(idle, "remoteSettings");
+  const closed = once(idle, "close");
+  // In its first second, it may be about to be used.
+  let answer: unknown;
+  while (answer === undefined) {
+    answer = await callAny(echo.client, "echo").catch(() => undefined);
+  }
+  expect(answer).toEqual(["answer"]);
+  await closed;
+});
+
 test("beyond the limit, connections are refused, and those that are there are not harmed", async () => {
   await using echo = await startEcho(waiting().handlers, { maxConnections: 1 });
   const health = healthOf(echo);
-  await health.check({});
+  const watching = health.watch({});
+  await watching.next();
   const refused = await silent(echo);
   await once(refused, "close");
   expect(await health.check({})).toEqual({ status: Status.SERVING });
+  await watching.return?.();
   expect(echo.log).toContainEqual(
     expect.objectContaining({ msg: "a connection was refused: there are too many" }),
   );

@@ -19,6 +19,7 @@ function decode(pieces: readonly Buffer[], maxHeldBytes = Infinity) {
     },
     maxBytes,
     hasEncoding: false,
+    isStream: true,
     refuse: (why, bytes) => void refused.push({ why, bytes }),
   });
   const messages = pieces.flatMap((piece) => decoder.write(piece));
