@@ -152,3 +152,76 @@ test("calls that fail at once say nothing of how long they take", () => {
   expect(method.usual).toBeCloseTo(20);
   expect(method.median).toBeCloseTo(20);
 });
+
+/** Calls of one method that take as long as they take, however many there are. */
+interface Source {
+  readonly perSecond: number;
+  /** How long a call takes that begins then, in milliseconds. */
+  readonly takesMs: (now: number) => number;
+  readonly delayMs: number;
+}
+
+/** How many calls are refused in each of so many seconds, of calls that do not wait for each other. */
+function refusedOf(seconds: number, sources: readonly Source[]): number[] {
+  let now = 0;
+  const limit = new AdaptiveLimit(maxCalls, () => now);
+  const methods = sources.map((source) => limit.method(source.delayMs));
+  const refused = Array.from({ length: seconds }, () => 0);
+  const atWork = new Map<number, (() => void)[]>();
+  for (; now < seconds * 1_000; now += 1) {
+    for (const end of atWork.get(now) ?? []) end();
+    atWork.delete(now);
+    for (const [index, { perSecond, takesMs }] of sources.entries()) {
+      const method = methods[index];
+      if (method === undefined || random() > perSecond / 1_000) continue;
+      if (!limit.admits("NORMAL")) {
+        refused[Math.floor(now / 1_000)] = (refused[Math.floor(now / 1_000)] ?? 0) + 1;
+        continue;
+      }
+      limit.begin(method);
+      const ms = Math.max(1, Math.round(takesMs(now)));
+      const ends = atWork.get(now + ms) ?? [];
+      atWork.set(now + ms, ends);
+      ends.push(() => {
+        limit.end(method, ms, true);
+      });
+    }
+  }
+  return refused;
+}
+
+let seed = 1;
+/** The same numbers in each run: Park and Miller's generator. */
+function random(): number {
+  seed = (seed * 48_271) % 2_147_483_647;
+  return seed / 2_147_483_647;
+}
+
+const quick: Source = { perSecond: 100, takesMs: () => 5, delayMs: 500 };
+
+test.each<{ readonly title: string; readonly sources: readonly Source[] }>([
+  {
+    title: "of which most are quick and some take very long",
+    sources: [{ perSecond: 100, takesMs: () => (random() < 0.95 ? 20 : 8_000), delayMs: 500 }],
+  },
+  {
+    title: "that take anything around 400 ms",
+    sources: [{ perSecond: 100, takesMs: () => -Math.log(random()) * 400, delayMs: 500 }],
+  },
+  {
+    title: "beside others that wait for 30 s",
+    sources: [quick, { perSecond: 3, takesMs: () => 30_000, delayMs: 1_000 }],
+  },
+  {
+    title: "beside 300 that never end",
+    sources: [
+      quick,
+      { perSecond: 20, takesMs: (now) => (now < 15_000 ? 1_000_000 : 5), delayMs: 500 },
+    ],
+  },
+])("refuses no calls $title, where none waits for another", ({ sources }) => {
+  seed = 1;
+  const refused = refusedOf(120, sources);
+  // In its first seconds it does not know them yet.
+  expect(refused.slice(20).filter((count) => count > 0)).toEqual([]);
+});
