@@ -116,8 +116,8 @@ export class AdaptiveLimit {
     }
     this.#active -= 1;
     this.#over += 1;
-    // What fails quickly may not have done the work; what is given up after long shows that it takes long.
-    if (succeeded || ms > latency.tolerated) latency.add(ms);
+    // What fails quickly may not have done the work; what is given up later shows that it takes that long.
+    if (succeeded || ms > (latency.usual ?? Infinity)) latency.add(ms);
     const passedMs = now - this.#windowBeganAt;
     if (this.#over < windowCalls || passedMs < windowMs) return;
     this.#adapt(passedMs);

@@ -30,7 +30,8 @@ export class OpenCall {
   #partSince: number;
   #settledAt: number | undefined;
   #isHandled = false;
-  #isClosed = false;
+  #isWorkOver = false;
+  #closedAt: number | undefined;
   #isReleased = false;
   #heldBytes = 0;
 
@@ -43,8 +44,10 @@ export class OpenCall {
     // Of a stream of requests, none need ever come.
     if (!isStreamOfRequests(method)) this.#waitingSince = beganAt;
     stream.once("close", () => {
-      this.#isClosed = true;
-      if (!this.#isHandled) calls.remove(this);
+      this.#closedAt = performance.now();
+      // The work of a handler that goes on is for nobody.
+      if (this.#isHandled) this.#endWork(false);
+      else calls.remove(this);
     });
   }
 
@@ -122,10 +125,20 @@ export class OpenCall {
   /** The handler has settled; `succeeded`: with an answer. */
   handlerSettled(succeeded: boolean): void {
     this.#isHandled = false;
-    const now = performance.now();
-    this.#settledAt = now;
-    this.#calls.settled(this, now - this.#readyAt, succeeded);
-    if (this.#isClosed) this.#calls.remove(this);
+    this.#settledAt = performance.now();
+    this.#endWork(succeeded);
+    if (this.#closedAt !== undefined) this.#calls.remove(this);
+  }
+
+  /** Whether its handler has gone on for so many milliseconds after the call was over. */
+  isLeftBehind(now: number, ms: number): boolean {
+    return this.#isHandled && this.#closedAt !== undefined && now - this.#closedAt > ms;
+  }
+
+  #endWork(succeeded: boolean): void {
+    if (this.#isWorkOver) return;
+    this.#isWorkOver = true;
+    this.#calls.settled(this, performance.now() - this.#readyAt, succeeded);
   }
 
   /** Whether its peer does not go on: with its request, or with reading the answer. */

@@ -21,6 +21,12 @@ const answerTimeoutMs = 60_000;
 /** How long a request may be on its way before its call makes way for others where there is no room, in milliseconds. */
 const graceMs = 500;
 
+/**
+ * How long a handler counts that goes on after its call is over, in milliseconds: one that never ends must not keep
+ * others out for good.
+ */
+const leftBehindMs = 5_000;
+
 /** How many health checks there may be at a time, those that watch included. */
 const maxHealthCalls = 1_000;
 
@@ -56,7 +62,8 @@ export class OpenCalls {
     this.#timer = setInterval(() => {
       const now = performance.now();
       for (const call of this.#calls.values()) {
-        if (call.isStalled(now, stalls)) call.end(late);
+        if (call.isLeftBehind(now, leftBehindMs)) this.remove(call);
+        else if (call.isStalled(now, stalls)) call.end(late);
         // Most are read at once.
         else if (call.isSettled) this.#waiting.add(call);
       }
