@@ -61,6 +61,8 @@ export interface Target extends AsyncDisposable {
   readonly address: string;
   /** Its memory, in bytes. */
   residentBytes(): number;
+  /** Stops it (SIGSTOP) or lets it go on (SIGCONT). */
+  signal(name: "SIGSTOP" | "SIGCONT"): void;
   /** How it is, after it has collected its garbage. */
   state(): Promise<TargetState>;
 }
@@ -94,6 +96,9 @@ export async function startTarget(options: TargetOptions = {}): Promise<Target> 
     port,
     address: `127.0.0.1:${port}`,
     residentBytes: () => residentBytes(child.pid ?? 0),
+    signal: (name) => {
+      child.kill(name);
+    },
     async state() {
       const answered = answer();
       child.send("state");

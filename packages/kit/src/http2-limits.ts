@@ -10,10 +10,12 @@ export const maxHeaderBytes: number = 16 * 1024;
 const maxHeaders = 128;
 
 /**
- * How many calls a client may have on one connection at a time. Others wait at the client. Not fewer, as there have to
- * be some left while streams are waited for that a client has given up (see `StreamResets`).
+ * How many calls a client may have on one connection at a time. Others wait at the client. Far more than a process
+ * answers at a time (`maxConcurrentCalls`), as no client may come near it: Node counts a call until its stream is
+ * destroyed, later than the client does, which may begin the next one by then. It resets that one with
+ * ENHANCE_YOUR_CALM, and closes the connection after a hundred.
  */
-const maxStreamsPerConnection = 1_000;
+const maxStreamsPerConnection = 10_000;
 
 /**
  * How many calls a client may reset at once on a connection, and then in a second. Beyond that, Node.js closes the
