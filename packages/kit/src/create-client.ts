@@ -5,6 +5,7 @@ import { readCallScopes } from "./call-scope.ts";
 import { ClientCall } from "./client-call.ts";
 import { DeadlineQueue } from "./deadline-queue.ts";
 import {
+  decoderOf,
   encoderOf,
   kindOf,
   type MethodDefinition,
@@ -127,7 +128,7 @@ export function createClient<D extends ServiceDefinition>(
       onRetried: isRetried && logger !== undefined ? logRetries(logger, path) : undefined,
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- ClientMethod has checked it; the generated type asks for more than TypeScript can follow here.
       encode: (input) => encode(requestType.fromPartial(input as never)),
-      decode: (bytes) => responseType.decode(bytes),
+      decode: decoderOf(responseType),
     };
     const call = callers[kindOf(method)](caller);
     return [

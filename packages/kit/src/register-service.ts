@@ -3,7 +3,7 @@ import type { Admission } from "./admission.ts";
 import { admitByScopes, type Authenticate } from "./authentication.ts";
 import { retriesIn } from "./call-status.ts";
 import { sized } from "./coalescing-call.ts";
-import { encoderOf, kindOf, pathOf } from "./definition.ts";
+import { decoderOf, encoderOf, kindOf, pathOf } from "./definition.ts";
 import { createErrorBoundary } from "./error-boundary.ts";
 import type { Service } from "./implement.ts";
 import type { LiveCalls } from "./live-calls.ts";
@@ -56,6 +56,7 @@ export function registerService(service: Service, parts: ServerParts): void {
     const kind = kindOf(method);
     const path = pathOf(fullName, method);
     const { policy, check } = method;
+    const decode = decoderOf(method.requestType);
     const answer = serverMethods[kind]({
       service: fullName,
       path,
@@ -72,7 +73,7 @@ export function registerService(service: Service, parts: ServerParts): void {
       admit: admitByRate(admitByScopes(policy, fullName, authenticate), rateLimit),
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- It gets what `decode` of the same message gives.
       check: check && ((request) => check(request as never)),
-      decode: (bytes) => method.requestType.decode(bytes),
+      decode,
       handler: handler.bind(handlers),
     });
     const paths = [fullName, ...aliases].map((name) => pathOf(name, method));
@@ -88,9 +89,7 @@ export function registerService(service: Service, parts: ServerParts): void {
       }
     });
     // What need not be a call yet is not taken apart: a request of a few bytes can be many objects.
-    const deserialize = method.requestStream
-      ? (bytes: Buffer): unknown => method.requestType.decode(bytes)
-      : (bytes: Buffer): Uint8Array => bytes;
+    const deserialize = method.requestStream ? decode : (bytes: Buffer): Uint8Array => bytes;
     for (const each of paths) {
       const added = server.register(each, answer, serialize, deserialize, kind);
       if (!added) throw new Error(`${each} is answered by two services`);

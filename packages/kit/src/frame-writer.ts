@@ -1,0 +1,44 @@
+import { type MessageType, writeFrame } from "./definition.ts";
+import { borrowWriter, returnWriter, type ScratchWriter } from "./scratch-writer.ts";
+
+/**
+ * Collects the messages of a stream with their prefixes, one directly behind the other, so that many of
+ * them are one write. Takes no memory while there are none.
+ */
+export class FrameWriter<T> {
+  readonly #type: MessageType<T>;
+  #writer: ScratchWriter | undefined;
+
+  constructor(type: MessageType<T>) {
+    this.#type = type;
+  }
+
+  /** How many bytes there are to take. */
+  get bytes(): number {
+    return this.#writer?.length ?? 0;
+  }
+
+  /** Adds a message. Where that throws, what was added before is still there. */
+  add(message: T): void {
+    const writer = (this.#writer ??= borrowWriter());
+    try {
+      writeFrame(writer, this.#type, message);
+    } finally {
+      if (writer.length === 0) this.#return(writer);
+    }
+  }
+
+  /** All that was added since the last time, the caller's own; undefined where that is nothing. */
+  take(): Buffer | undefined {
+    const writer = this.#writer;
+    if (writer === undefined) return undefined;
+    const frames = writer.take();
+    this.#return(writer);
+    return frames;
+  }
+
+  #return(writer: ScratchWriter): void {
+    this.#writer = undefined;
+    returnWriter(writer);
+  }
+}
