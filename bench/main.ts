@@ -1,5 +1,6 @@
 /** Runs the benches that are named, or all: `pnpm bench policy-cost`. */
 const benches: Readonly<Record<string, () => Promise<void>>> = {
+  codec: async () => (await import("./codec.ts")).codec(),
   "policy-cost": async () => (await import("./policy-cost.ts")).policyCost(),
 };
 

@@ -35,6 +35,7 @@ export async function generate(): Promise<boolean> {
   await Promise.all([
     mustRun("buf", ["generate"]),
     mustRun("buf", ["generate", "--template", "packages/kit/buf.gen.yaml"]),
+    mustRun("buf", ["generate", "--template", "packages/kit/test/buf.gen.yaml"]),
     mustRun("buf", ["generate", "--template", "packages/protoc-gen-contract/buf.gen.yaml"]),
     mustRun("buf", ["build", "proto", "-o", image]),
   ]);
@@ -100,7 +101,8 @@ function inputsHash(): string {
       [
         "proto/**/*.proto",
         "packages/protoc-gen-contract/{src,test/proto}/**/*.{ts,proto}",
-        "{.,packages/*}/buf{,.gen}.yaml",
+        "packages/kit/test/proto/**/*.proto",
+        "{.,packages/*,packages/kit/test}/buf{,.gen}.yaml",
       ],
       { cwd: root },
     ).toSorted(),

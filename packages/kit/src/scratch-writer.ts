@@ -12,8 +12,8 @@ const maxIdleWriters = 16;
 /** The bytes before each message: whether it is compressed, and its length. */
 const prefixBytes = 5;
 
-/** The longest text whose length takes one byte, whatever its characters: each takes at most three. */
-const shortTextLength = 42;
+/** Up to which length texts are written by hand. */
+const shortTextLength = 12;
 
 const nothing = Buffer.alloc(0);
 const nothingView = new DataView(nothing.buffer, nothing.byteOffset, 0);
@@ -76,7 +76,7 @@ export class ScratchWriter extends BinaryWriter {
   /** Hands out a copy of what was written, and writes over it. */
   takeCopy(): Buffer {
     const copy = Buffer.allocUnsafe(this.#at - this.#start);
-    this.#chunk.copy(copy, 0, this.#start, this.#at);
+    copy.set(this.#chunk.subarray(this.#start, this.#at));
     this.rewind(0);
     return copy;
   }
@@ -117,9 +117,12 @@ export class ScratchWriter extends BinaryWriter {
   }
 
   override raw(chunk: Uint8Array): this {
-    this.#reserve(chunk.length);
+    const { length } = chunk;
+    // Of an ArrayBuffer, for example: no later message would be right.
+    if (typeof length !== "number") throw new TypeError("these are no bytes");
+    this.#reserve(length);
     this.#chunk.set(chunk, this.#at);
-    this.#at += chunk.length;
+    this.#at += length;
     return this;
   }
 
@@ -158,34 +161,41 @@ export class ScratchWriter extends BinaryWriter {
 
   override string(value: string): this {
     const text = typeof value === "string" ? value : String(value);
-    return text.length <= shortTextLength ? this.#shortText(text) : this.#longText(text);
+    return text.length <= shortTextLength ? this.#shortText(text) : this.#text(text);
   }
 
+  /** What takes longer by a call to the engine than character by character. */
   #shortText(text: string): this {
     const { length } = text;
-    this.#reserve(1 + 3 * length);
+    this.#reserve(1 + length);
     const chunk = this.#chunk;
-    const at = this.#at;
+    const at = this.#at + 1;
     for (let index = 0; index < length; index++) {
       const code = text.charCodeAt(index);
-      if (code > 0x7f) {
-        const written = chunk.write(text, at + 1);
-        chunk[at] = written;
-        this.#at = at + 1 + written;
-        return this;
-      }
-      chunk[at + 1 + index] = code;
+      if (code > 0x7f) return this.#text(text);
+      chunk[at + index] = code;
     }
-    chunk[at] = length;
-    this.#at = at + 1 + length;
+    chunk[at - 1] = length;
+    this.#at = at + length;
     return this;
   }
 
-  #longText(text: string): this {
-    const length = Buffer.byteLength(text);
-    this.#reserve(5 + length);
+  #text(text: string): this {
+    // How long it can become; how long it does become is only asked where that may not fit.
+    if (this.#at + 5 + 3 * text.length > this.#chunk.length) {
+      this.#reserve(5 + Buffer.byteLength(text));
+    }
+    const chunk = this.#chunk;
+    const begin = this.#at;
+    // Mostly, there are as many bytes as characters.
+    const prefix = varintBytes(text.length);
+    const length = chunk.write(text, begin + prefix);
+    const more = varintBytes(length) - prefix;
+    if (more > 0) {
+      chunk.copyWithin(begin + prefix + more, begin + prefix, begin + prefix + length);
+    }
     this.#varint32(length);
-    this.#at += this.#chunk.write(text, this.#at);
+    this.#at += length;
     return this;
   }
 
@@ -329,8 +339,7 @@ function isInt32(value: number): boolean {
 /** Whether it does not become infinite by being rounded. */
 function isFloat(value: number): boolean {
   return (
-    typeof value === "number" &&
-    (Number.isFinite(Math.fround(value)) || !Number.isFinite(value))
+    typeof value === "number" && (Number.isFinite(Math.fround(value)) || !Number.isFinite(value))
   );
 }
 
