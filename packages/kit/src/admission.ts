@@ -1,7 +1,7 @@
 import { AdaptiveLimit } from "./adaptive-limit.ts";
 import { CallGate } from "./call-gate.ts";
 import type { MethodKind } from "./definition.ts";
-import type { GatedMethod } from "./gated-method.ts";
+import type { Answer, GatedMethod } from "./gated-method.ts";
 import type { Logger } from "./logger.ts";
 import { OpenCalls } from "./open-calls.ts";
 import type { MethodPolicy } from "./policy.ts";
@@ -16,7 +16,7 @@ const maxDelayMs = 1_000;
 const defaultDelayMs = 500;
 
 /** How large a health check may be, in bytes: it has the name of a service. */
-const maxHealthBytes = 1_024;
+export const maxHealthBytes = 1_024;
 
 const healthPaths = ["/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch"];
 
@@ -71,10 +71,21 @@ export class Admission {
     });
   }
 
-  /** Calls of any of these paths, of which the first is the method's own, are of a method with this policy. */
-  add(paths: readonly string[], kind: MethodKind, policy: MethodPolicy | undefined): void {
-    const method = this.#method(paths[0] ?? "", kind, policy);
-    for (const path of paths) this.#methods.set(path, method);
+  /**
+   * Calls of any of these paths, of which the first is the method's own, are of a method with this policy. Throws where
+   * one of them is answered already.
+   */
+  add(
+    paths: readonly string[],
+    kind: MethodKind,
+    policy: MethodPolicy | undefined,
+    answer: Answer,
+  ): void {
+    const method = { ...this.#method(paths[0] ?? "", kind, policy), answer };
+    for (const path of paths) {
+      if (this.#methods.has(path)) throw new Error(`${path} is answered by two services`);
+      this.#methods.set(path, method);
+    }
   }
 
   #method(path: string, kind: GatedMethod["kind"], policy: MethodPolicy | undefined): GatedMethod {
@@ -84,6 +95,7 @@ export class Admission {
       costClass: policy?.costClass ?? "NORMAL",
       maxRequestBytes: Math.min(policy?.maxRequestBytes ?? Infinity, this.#maxRequestBytes),
       latency: this.#limit.method(delayOf(policy)),
+      answer: undefined,
     };
   }
 }

@@ -1,25 +1,21 @@
-import type { sendUnaryData } from "@grpc/grpc-js";
+import { AnswerError } from "./answer-encoder.ts";
 import type { CallContext } from "./call-context.ts";
 import { inScopeOf } from "./call-scope.ts";
-import { Code } from "./code.ts";
-import { setDeadline } from "./deadline-queue.ts";
-import { MessageQueue } from "./message-queue.ts";
+import type { MessageQueue } from "./message-queue.ts";
 import { handle, type MethodRuntime } from "./method-runtime.ts";
-import { RpcError } from "./rpc-error.ts";
-
-/** Sends the status, with the answer where it is OK. */
-export type Respond = sendUnaryData<unknown>;
+import type { RpcError } from "./rpc-error.ts";
+import type { ServerCall } from "./server-call.ts";
 
 /** Lets a call that is answered with one message through to its handler, and sends what that returns or throws. */
 export function answerOnce(
   runtime: MethodRuntime,
   context: CallContext,
-  respond: Respond,
+  call: ServerCall,
   input: MessageQueue<unknown> | Uint8Array,
 ): void {
   if (context.aborted !== undefined) {
     // It has waited for its turn for too long.
-    settle(runtime, context, false);
+    settle(runtime, call, false);
     return;
   }
   let response: unknown;
@@ -34,71 +30,68 @@ export function answerOnce(
             return answer();
           });
   } catch (error) {
-    fail(runtime, context, respond, error);
+    fail(runtime, context, call, error);
     return;
   }
   if (!isPromise(response)) {
     // A handler that does not wait is answered in the same turn, and needs no timer.
-    succeed(runtime, context, respond, response);
+    succeed(runtime, context, call, response);
     return;
   }
-  // Of what the contract ends before the caller's deadline, grpc-js knows nothing.
-  const { policyTimeoutMs } = context;
-  const deadline =
-    policyTimeoutMs === undefined
-      ? undefined
-      : setDeadline(policyTimeoutMs, () => {
-          const error = new RpcError(Code.DEADLINE_EXCEEDED, "the deadline passed");
-          if (!context.abort(error)) return;
-          if (input instanceof MessageQueue) input.fail(error);
-          respond(error.toStatus());
-        });
   response.then(
     (message) => {
-      deadline?.cancel();
-      succeed(runtime, context, respond, message);
+      succeed(runtime, context, call, message);
     },
     (error: unknown) => {
-      deadline?.cancel();
-      fail(runtime, context, respond, error);
+      fail(runtime, context, call, error);
     },
   );
 }
 
-function settle({ live }: MethodRuntime, { open }: CallContext, succeeded: boolean): void {
-  open?.handlerSettled(succeeded);
+function settle({ live }: MethodRuntime, { open }: ServerCall, succeeded: boolean): void {
+  open.handlerSettled(succeeded);
   live.partDone();
 }
 
 function succeed(
   runtime: MethodRuntime,
   context: CallContext,
-  respond: Respond,
+  call: ServerCall,
   response: unknown,
 ): void {
-  settle(runtime, context, true);
+  settle(runtime, call, true);
   if (!context.answer()) return;
   if (context.refusal !== undefined) {
-    respond(context.refusal.toStatus(context.trailerIfAny));
+    call.sendStatus(context.refusal.toStatus(context.trailerIfAny));
     return;
   }
   try {
+    const frame = runtime.answers.encode(response);
     context.sendHeader();
-    respond(null, response, context.trailerIfAny);
+    call.end(frame, context.trailerIfAny);
   } catch (error) {
-    respond(runtime.boundary(error, context).toStatus());
+    call.sendStatus(statusOf(runtime, context, error));
   }
+}
+
+function statusOf(
+  { boundary }: MethodRuntime,
+  context: CallContext,
+  error: unknown,
+): ReturnType<RpcError["toStatus"]> {
+  const status = error instanceof AnswerError ? error.status : boundary(error, context);
+  return status.toStatus(context.trailerIfAny);
 }
 
 function fail(
   runtime: MethodRuntime,
   context: CallContext,
-  respond: Respond,
+  call: ServerCall,
   error: unknown,
 ): void {
-  settle(runtime, context, false);
-  const status = runtime.boundary(context.refusal ?? error, context);
-  if (context.answer()) respond(status.toStatus(context.trailerIfAny));
+  settle(runtime, call, false);
+  const status = statusOf(runtime, context, context.refusal ?? error);
+  if (context.answer()) call.fail(status, context.headerIfAny);
 }
 
 /** Whoever made it: a promise of another realm, such as Node's own in a test of jest's, is no `Promise` here. */

@@ -16,6 +16,8 @@ export interface Principal {
 export interface Credentials {
   /** What it sent along, such as `authorization`. */
   readonly metadata: Metadata;
+  /** The value of its header `authorization`; undefined where there is none. */
+  readonly authorization: string | undefined;
   /** The address and port of the connection's other end. */
   readonly peer: string;
   /**

@@ -1,30 +1,18 @@
-import { type Deadline, Metadata } from "@grpc/grpc-js";
+import { Metadata } from "@grpc/grpc-js";
 import type { Principal } from "./authentication.ts";
 import { clientIdentityOf } from "./client-identity.ts";
 import { Code } from "./code.ts";
 import { sendable } from "./metadata.ts";
-import type { OpenCall } from "./open-call.ts";
 import { codeOf, type MethodPolicy } from "./policy.ts";
 import { isSecret, redacted } from "./redaction.ts";
 import { RpcError } from "./rpc-error.ts";
+import type { ServerCall } from "./server-call.ts";
 
 /**
  * How long before a call's deadline its end still counts as that, in milliseconds. The client's timer
  * runs out as well, and resets the stream; which of the two comes first depends on the way between.
  */
 const deadlineJitterMs = 20;
-
-/** What every kind of grpc-js server call has. */
-export interface SurfaceCall {
-  readonly metadata: Metadata;
-  /** Whether `cancelled` was emitted. */
-  readonly cancelled: boolean;
-  getDeadline(): Deadline;
-  getPeer(): string;
-  sendMetadata(header: Metadata): void;
-  /** Emitted at the end of each call, whatever the end was. */
-  once(event: "cancelled", listener: () => void): unknown;
-}
 
 /** What holds for all calls of one method. */
 export interface CalledMethod {
@@ -36,6 +24,8 @@ export interface CalledMethod {
   readonly policy: MethodPolicy | undefined;
   /** Whether clients show certificates. */
   readonly knowsClients: boolean;
+  /** With which statuses clients try a call again. */
+  readonly retryableCodes: ReadonlySet<Code>;
 }
 
 /** What goes along with a reason. */
@@ -53,17 +43,11 @@ export interface ErrorOptions {
 export class CallContext<Reason extends string = string> {
   /** @internal What holds for all calls of the method. */
   readonly method: CalledMethod;
-  /** @internal When the call ends by the contract, in milliseconds since 1970, if that is before its caller's deadline. */
-  readonly policyDeadline: number | undefined;
-  /** @internal How long it may take by the contract, in milliseconds, where `policyDeadline` is set. */
-  readonly policyTimeoutMs: number | undefined;
   /** @internal Whether the call has reached its handler: what ends it before that, no contract declares. */
   handled = false;
-  /** @internal The call as it is on the wire; undefined where that is not known. */
-  open: OpenCall | undefined;
   /** @internal Why the stream of requests was refused, whatever the handler makes of it. */
   refusal: RpcError | undefined;
-  readonly #call: SurfaceCall;
+  readonly #call: ServerCall;
   readonly #clientIdentity: string | undefined;
   #principal: Principal | undefined;
   #abort: AbortController | undefined;
@@ -71,21 +55,12 @@ export class CallContext<Reason extends string = string> {
   #trailer: Metadata | undefined;
   #end: "answered" | RpcError | undefined;
 
-  constructor(method: CalledMethod, call: SurfaceCall) {
+  constructor(call: ServerCall) {
+    const { method } = call;
     this.method = method;
     this.#call = call;
     // Now, as the connection may be gone when somebody asks.
-    if (method.knowsClients) this.#clientIdentity = clientIdentityOf(call);
-    const { policy } = method;
-    if (policy !== undefined) {
-      const asked = Number(call.getDeadline());
-      const timeoutMs = asked === Infinity ? policy.defaultTimeoutMs : policy.maxTimeoutMs;
-      const latest = Date.now() + timeoutMs;
-      if (latest < asked) {
-        this.policyDeadline = latest;
-        this.policyTimeoutMs = timeoutMs;
-      }
-    }
+    if (method.knowsClients) this.#clientIdentity = clientIdentityOf(call.stream.session);
   }
 
   /** The method's path: `/org.product.v1.ProductService/GetProduct`, also where it was called by an alias. */
@@ -135,9 +110,6 @@ export class CallContext<Reason extends string = string> {
       this.#abort = new AbortController();
       const { aborted } = this;
       if (aborted !== undefined) this.#abort.abort(aborted);
-      this.#call.once("cancelled", () => {
-        this.over();
-      });
     }
     return this.#abort.signal;
   }
@@ -153,7 +125,7 @@ export class CallContext<Reason extends string = string> {
 
   /** @internal The same in milliseconds since 1970; Infinity where there is none. */
   get endsAt(): number {
-    return this.policyDeadline ?? Number(this.#call.getDeadline());
+    return this.#call.endsAt;
   }
 
   /** What the client sent along. */
@@ -161,9 +133,14 @@ export class CallContext<Reason extends string = string> {
     return this.#call.metadata;
   }
 
+  /** The value of the header `authorization`; undefined where there is none. */
+  get authorization(): string | undefined {
+    return this.#call.headers.authorization;
+  }
+
   /** Who calls: the address and port of the connection's other end. */
   get peer(): string {
-    return this.#call.getPeer();
+    return this.#call.peer;
   }
 
   /** Metadata to send before the first message. Fill it before the first message is sent. */
@@ -183,9 +160,14 @@ export class CallContext<Reason extends string = string> {
     return this.#trailer && sendable(this.#trailer);
   }
 
+  /** @internal The header, if the handler has asked for it, and it was not sent. */
+  get headerIfAny(): Metadata | undefined {
+    return this.#header && sendable(this.#header);
+  }
+
   /** @internal Why nobody waits for the answer any more; undefined while somebody does. */
   get aborted(): RpcError | undefined {
-    if (this.#call.cancelled) this.over();
+    if (this.#end === undefined && this.#call.isOver) this.over();
     return this.#end instanceof RpcError ? this.#end : undefined;
   }
 
@@ -202,7 +184,7 @@ export class CallContext<Reason extends string = string> {
   /** @internal Sends the header, if the handler has asked for it: early headers would rule out a retry. */
   sendHeader(): void {
     if (this.#header === undefined) return;
-    this.#call.sendMetadata(sendable(this.#header));
+    this.#call.sendHeader(sendable(this.#header));
     this.#header = undefined;
   }
 
@@ -226,7 +208,7 @@ export class CallContext<Reason extends string = string> {
     return true;
   }
 
-  /** @internal The call is over on the wire. grpc-js says no more than that, so the reason is worked out. */
+  /** @internal The call is over on the wire. No more is known than that, so the reason is worked out. */
   over(): void {
     if (this.#end !== undefined) return;
     const late = this.endsAt <= Date.now() + deadlineJitterMs;

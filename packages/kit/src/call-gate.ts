@@ -4,6 +4,7 @@ import { Code } from "./code.ts";
 import type { GatedMethod } from "./gated-method.ts";
 import { maxHeaderBytes } from "./http2-limits.ts";
 import type { Logger } from "./logger.ts";
+import type { OpenCall } from "./open-call.ts";
 import type { OpenCalls } from "./open-calls.ts";
 import { parseTimeout } from "./parse-timeout.ts";
 import { Refusal } from "./refusal.ts";
@@ -60,17 +61,17 @@ export class CallGate {
     });
   }
 
-  /** Whether a call is let in. One that is not has been answered. */
-  admits(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): boolean {
+  /** Lets a call in. One that is not has been answered; undefined then. */
+  admit(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): OpenCall | undefined {
     // Reset by its client in the packet that it came in, or one behind it.
     if (stream.destroyed || stream.closed) {
       stream.on("error", () => undefined);
-      return false;
+      return undefined;
     }
     // Node.js enforces it once the client has agreed to it, which some never do (RFC 9113, section 6.5.3).
     if (stream.session?.pendingSettingsAck === true && sizeOf(headers) > maxHeaderBytes) {
       tooLargeHeaders.send(stream);
-      return false;
+      return undefined;
     }
     const { calls, methods, unknown } = this.#options;
     const method = methods.get(headers[":path"] ?? "") ?? unknown;
@@ -78,11 +79,9 @@ export class CallGate {
     const refusal = method.kind === "health" ? undefined : this.#refuse(method, headers);
     if (refusal !== undefined) {
       refusal.send(stream);
-      return false;
+      return undefined;
     }
-    capTimeout(headers);
-    calls.add(stream, method);
-    return true;
+    return calls.add(stream, method);
   }
 
   #refuse(method: GatedMethod, headers: IncomingHttpHeaders): Refusal | undefined {
@@ -122,15 +121,4 @@ function sizeOf(headers: IncomingHttpHeaders): number {
     }
   }
   return bytes;
-}
-
-/** grpc-js has 31 bits for the milliseconds of a timeout (1.14.7, `handleTimeoutHeader`): past them, it is less than none. */
-const longestTimeoutMs = 2 ** 31 - 1;
-
-/** Shortens a timeout that would be taken for one that has passed. */
-function capTimeout(headers: IncomingHttpHeaders): void {
-  const timeout = headers["grpc-timeout"];
-  // Of the smaller units, 8 digits are not so long.
-  if (typeof timeout !== "string" || !/^\d+[HMS]$/.test(timeout)) return;
-  if (parseTimeout(timeout) > longestTimeoutMs) headers["grpc-timeout"] = "2147483S";
 }

@@ -49,7 +49,7 @@ export function authenticateByEither(
   byCertificate: Authenticate,
 ): Authenticate {
   return (credentials) =>
-    credentials.metadata.get("authorization").length > 0 || credentials.clientIdentity === undefined
+    credentials.authorization !== undefined || credentials.clientIdentity === undefined
       ? byToken(credentials)
       : byCertificate(credentials);
 }

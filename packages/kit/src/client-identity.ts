@@ -1,13 +1,11 @@
 import type { Http2Session } from "node:http2";
 import { TLSSocket } from "node:tls";
-import { sessionOf } from "./http2-stream.ts";
 
 /** By connection: the handshake is over when its first call comes, so that it never changes. */
 const identities = new WeakMap<Http2Session, { readonly name: string | undefined }>();
 
 /** Who a client is by the certificate that it showed; undefined where it showed none, or one without such a name. */
-export function clientIdentityOf(call: object): string | undefined {
-  const session = sessionOf(call);
+export function clientIdentityOf(session: Http2Session | undefined): string | undefined {
   if (session === undefined) return undefined;
   let identity = identities.get(session);
   if (identity === undefined) {

@@ -1,8 +1,15 @@
-import { constants, performServerHandshake, type ServerHttp2Session } from "node:http2";
+import {
+  constants,
+  type IncomingHttpHeaders,
+  performServerHandshake,
+  type ServerHttp2Session,
+} from "node:http2";
 import type { Socket } from "node:net";
 import type { Server } from "@grpc/grpc-js";
 import type { CallGate } from "./call-gate.ts";
+import { ConnectionUse } from "./connection-use.ts";
 import { http2Limits } from "./http2-limits.ts";
+import { parseTimeout } from "./parse-timeout.ts";
 
 /** Of how much the age of connections differs, so that they are not all replaced at once: of gRPC's A9, 10 %. */
 const ageJitter = 0.1;
@@ -22,18 +29,12 @@ const unusedMs = 1_000;
 /** How long a client may take to close its end of a connection that it has announced the end of, in milliseconds. */
 const goodbyeMs = 5_000;
 
-/** How a connection is used. */
-interface Use {
-  /** How many calls there are on it. */
-  open: number;
-  /** When the last one was over, or it was made, by `performance.now()`. */
-  lastUsedAt: number;
-}
-
 /** How long connections live, and what comes by them. */
 export interface ConnectionsOptions {
   /** How old one gets before its client is asked for a new one, in milliseconds. */
   readonly maxAgeMs: number;
+  /** How long one may be without calls before it is closed, in milliseconds. */
+  readonly maxIdleMs: number;
   /**
    * How often a client is asked whether it is still there, in milliseconds, and has to have answered the last time: a
    * host that has vanished does not close its connections. grpc-js's own keepalive destroys connections that are
@@ -55,7 +56,7 @@ export interface ConnectionsOptions {
 export class Connections {
   readonly #sessions = new Set<ServerHttp2Session>();
   /** How each is used. */
-  readonly #uses = new Map<ServerHttp2Session, Use>();
+  readonly #uses = new Map<ServerHttp2Session, ConnectionUse>();
   readonly #http2Server: Http2Server;
   readonly #options: ConnectionsOptions;
 
@@ -78,10 +79,21 @@ export class Connections {
     session.once("remoteSettings", note).once("localSettings", note);
     // It is closed then, and so are its calls.
     session.on("error", () => undefined);
+    const use = closeAfterLastStream(session, socket);
+    this.#uses.set(session, use);
     session.on("stream", (stream, headers, flags) => {
-      if (gate.admits(stream, headers)) this.#http2Server.emit("stream", stream, headers, flags);
+      const call = gate.admit(stream, headers);
+      if (call === undefined) return;
+      call.use = use;
+      use.open += 1;
+      const { answer } = call.method;
+      if (answer !== undefined) {
+        answer(call, headers);
+        return;
+      }
+      capTimeout(headers);
+      this.#http2Server.emit("stream", stream, headers, flags);
     });
-    this.#uses.set(session, closeAfterLastStream(session, socket));
     boundControlFrames(session);
     this.#keep(session);
     this.#http2Server.emit("session", session);
@@ -109,7 +121,7 @@ export class Connections {
   }
 
   #keep(session: ServerHttp2Session): void {
-    const { maxAgeMs, keepaliveMs } = this.#options;
+    const { maxAgeMs, maxIdleMs, keepaliveMs } = this.#options;
     this.#sessions.add(session);
     const ageMs = maxAgeMs * (1 + ageJitter * (2 * Math.random() - 1));
     const timer = setTimeout(
@@ -121,6 +133,13 @@ export class Connections {
     let isPinged = false;
     const keepalive = setInterval(() => {
       if (session.closed || session.destroyed) return;
+      const use = this.#uses.get(session);
+      if (use?.open === 0 && performance.now() - use.lastUsedAt > maxIdleMs) {
+        void retire(session).then(() => {
+          session.close();
+        });
+        return;
+      }
       if (isPinged) session.destroy();
       else isPinged = session.ping(() => (isPinged = false));
     }, keepaliveMs).unref();
@@ -138,9 +157,11 @@ export class Connections {
  * closed at once (`onGoawayData`), and from then on sends no ping, and notices neither an error nor the end of the
  * connection (24.21): a client that sends GOAWAY and then a broken frame would keep its place for good.
  */
-function closeAfterLastStream(session: ServerHttp2Session, socket: Socket): Use {
-  const use: Use = { open: 0, lastUsedAt: performance.now() };
+function closeAfterLastStream(session: ServerHttp2Session, socket: Socket): ConnectionUse {
   let isLeaving = false;
+  const use = new ConnectionUse(() => {
+    closeIfOver();
+  });
   const closeIfOver = (): void => {
     if (!isLeaving || use.open > 0) return;
     session.close();
@@ -149,15 +170,6 @@ function closeAfterLastStream(session: ServerHttp2Session, socket: Socket): Use 
       socket.destroy();
     }, goodbyeMs).unref();
   };
-  const onClose = (): void => {
-    use.open -= 1;
-    if (use.open === 0) use.lastUsedAt = performance.now();
-    closeIfOver();
-  };
-  session.on("stream", (stream) => {
-    use.open += 1;
-    stream.once("close", onClose);
-  });
   session.on("goaway", (code) => {
     if (code !== constants.NGHTTP2_NO_ERROR) return;
     // The next to call it is Node.js, as soon as this returns.
@@ -218,4 +230,15 @@ function http2ServerOf(server: Server): Http2Server {
     throw new TypeError("this version of @grpc/grpc-js has its HTTP/2 servers elsewhere");
   }
   return http2Server;
+}
+
+/** grpc-js has 31 bits for the milliseconds of a timeout (1.14.7, `handleTimeoutHeader`): past them, it is less than none. */
+const longestTimeoutMs = 2 ** 31 - 1;
+
+/** Shortens a timeout that would be taken for one that has passed. */
+function capTimeout(headers: IncomingHttpHeaders): void {
+  const timeout = headers["grpc-timeout"];
+  // Of the smaller units, 8 digits are not so long.
+  if (typeof timeout !== "string" || !/^\d+[HMS]$/.test(timeout)) return;
+  if (parseTimeout(timeout) > longestTimeoutMs) headers["grpc-timeout"] = "2147483S";
 }

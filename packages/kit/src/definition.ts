@@ -81,11 +81,15 @@ export function encoderOf<T>(type: MessageType<T>): (message: T) => Buffer {
  *
  * See https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md
  */
-export function framedEncoderOf<T>(type: MessageType<T>): (message: T) => Buffer {
+export function framedEncoderOf<T>(
+  type: MessageType<T>,
+  maxBytes?: number,
+): (message: T) => Buffer {
+  const most = maxBytes ?? Infinity;
   return (message) => {
     const writer = borrowWriter();
     try {
-      writeFrame(writer, type, message);
+      writeFrame(writer, type, message, most);
       return writer.take();
     } finally {
       returnWriter(writer);
@@ -93,12 +97,31 @@ export function framedEncoderOf<T>(type: MessageType<T>): (message: T) => Buffer
   };
 }
 
-/** Writes a message with its prefix; nothing where it cannot be encoded, which throws. */
-export function writeFrame<T>(writer: ScratchWriter, type: MessageType<T>, message: T): void {
+/** A message has more bytes than may be sent. */
+export class MessageTooLargeError extends Error {
+  readonly bytes: number;
+
+  constructor(bytes: number, maxBytes: number) {
+    super(`the message has ${bytes} bytes, of at most ${maxBytes}`);
+    this.bytes = bytes;
+  }
+}
+
+/**
+ * Writes a message with its prefix; nothing where that throws: as it cannot be encoded or, a
+ * {@link MessageTooLargeError}, is too large.
+ */
+export function writeFrame<T>(
+  writer: ScratchWriter,
+  type: MessageType<T>,
+  message: T,
+  maxBytes: number,
+): void {
   const begin = writer.openFrame();
   try {
     writeMessage(writer, type, message);
-    writer.closeFrame(begin);
+    const bytes = writer.closeFrame(begin);
+    if (bytes > maxBytes) throw new MessageTooLargeError(bytes, maxBytes);
   } catch (error) {
     writer.rewind(begin);
     throw error;
@@ -114,17 +137,20 @@ function writeMessage<T>(writer: ScratchWriter, type: MessageType<T>, message: T
 /** For the message that is being read; a message inside of another's decoder takes another one. */
 let spareReader: FastReader | undefined;
 
+/** Decodes the message that is in bytes: in all of them, or from `start` to `end`. */
+export type Decode<T> = (bytes: Uint8Array, start?: number, end?: number) => T;
+
 /**
  * Turns a message type's decoder into one that reads faster. Fields of bytes are views of what it reads,
  * where they are in what the decoder itself gives.
  */
-export function decoderOf<T>(type: MessageType<T>): (bytes: Uint8Array) => T {
-  if (!takesReader(type)) return (bytes) => type.decode(bytes);
-  return (bytes) => {
+export function decoderOf<T>(type: MessageType<T>): Decode<T> {
+  if (!takesReader(type)) return (bytes, start, end) => type.decode(bytes.subarray(start, end));
+  return (bytes, start = 0, end = bytes.length) => {
     const reader = spareReader ?? new FastReader();
     spareReader = undefined;
     try {
-      return type.decode(reader.open(bytes));
+      return type.decode(reader.open(bytes, start, end));
     } finally {
       reader.close();
       spareReader = reader;

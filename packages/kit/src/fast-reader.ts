@@ -24,7 +24,7 @@ const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
  * as to read a small message.
  */
 export class FastReader extends BinaryReader {
-  /** How many bytes the message has. */
+  /** Where the message ends. */
   declare len: number;
   /** How deep the message is nested, as ts-proto's code counts it; it would add it to each reader. */
   __tsProtoDecodeDepth = 0;
@@ -56,14 +56,14 @@ export class FastReader extends BinaryReader {
     super(nothing);
   }
 
-  /** Begins a message. */
-  open(bytes: Uint8Array): this {
+  /** Begins the message that is there from `start` to `end`. */
+  open(bytes: Uint8Array, start = 0, end: number = bytes.length): this {
     this.#source = bytes;
     this.#input = Buffer.isBuffer(bytes)
       ? bytes
       : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    this.len = bytes.length;
-    this.pos = 0;
+    this.len = end;
+    this.pos = start;
     return this;
   }
 

@@ -7,10 +7,13 @@ import { borrowWriter, returnWriter, type ScratchWriter } from "./scratch-writer
  */
 export class FrameWriter<T> {
   readonly #type: MessageType<T>;
+  readonly #maxBytes: number;
   #writer: ScratchWriter | undefined;
 
-  constructor(type: MessageType<T>) {
+  /** With `maxBytes`, larger messages are not taken. */
+  constructor(type: MessageType<T>, maxBytes?: number) {
     this.#type = type;
+    this.#maxBytes = maxBytes ?? Infinity;
   }
 
   /** How many bytes there are to take. */
@@ -22,10 +25,16 @@ export class FrameWriter<T> {
   add(message: T): void {
     const writer = (this.#writer ??= borrowWriter());
     try {
-      writeFrame(writer, this.#type, message);
+      writeFrame(writer, this.#type, message, this.#maxBytes);
     } finally {
       if (writer.length === 0) this.#return(writer);
     }
+  }
+
+  /** Adds a message that has been encoded, with its prefix. */
+  addFrame(frame: Uint8Array): void {
+    this.#writer ??= borrowWriter();
+    this.#writer.raw(frame);
   }
 
   /** All that was added since the last time, the caller's own; undefined where that is nothing. */

@@ -1,6 +1,11 @@
 import type { MethodKind } from "./definition.ts";
+import type { IncomingHttpHeaders } from "node:http2";
 import type { MethodLatency } from "./method-latency.ts";
+import type { OpenCall } from "./open-call.ts";
 import type { CostClass } from "./policy.ts";
+
+/** Answers a call whose headers are there. */
+export type Answer = (call: OpenCall, headers: IncomingHttpHeaders) => void;
 
 /** What a {@link CallGate} knows of a method. */
 export interface GatedMethod {
@@ -13,4 +18,6 @@ export interface GatedMethod {
   readonly maxRequestBytes: number;
   /** How long its calls take; for unary calls only. */
   readonly latency: MethodLatency;
+  /** Answers a call that has been let in; undefined where grpc-js does. */
+  readonly answer: Answer | undefined;
 }

@@ -1,5 +1,6 @@
 import { neverLog } from "./redaction.ts";
 import type { CallContext } from "./call-context.ts";
+import type { Encoded } from "./encoded.ts";
 import type { MethodDefinition, RequestOf, ResponseOf, ServiceDefinition } from "./definition.ts";
 import type { ReasonOf, ReasonsOf } from "./policy.ts";
 import type { RpcError, Violation } from "./rpc-error.ts";
@@ -10,11 +11,14 @@ export type Requests<T> = AsyncIterableIterator<T, undefined>;
 /** The function that answers one method: its shape follows from how many messages go each way. */
 export type Handler<M extends MethodDefinition> = M extends { readonly requestStream: true }
   ? M extends { readonly responseStream: true }
-    ? (requests: StreamedRequests<M>, call: CallOf<M>) => AsyncIterable<ResponseOf<M>>
-    : (requests: StreamedRequests<M>, call: CallOf<M>) => ResponseOf<M> | Promise<ResponseOf<M>>
+    ? (requests: StreamedRequests<M>, call: CallOf<M>) => AsyncIterable<AnswerOf<M>>
+    : (requests: StreamedRequests<M>, call: CallOf<M>) => AnswerOf<M> | Promise<AnswerOf<M>>
   : M extends { readonly responseStream: true }
-    ? (request: RequestOf<M>, call: CallOf<M>) => AsyncIterable<ResponseOf<M>>
-    : (request: RequestOf<M>, call: CallOf<M>) => ResponseOf<M> | Promise<ResponseOf<M>>;
+    ? (request: RequestOf<M>, call: CallOf<M>) => AsyncIterable<AnswerOf<M>>
+    : (request: RequestOf<M>, call: CallOf<M>) => AnswerOf<M> | Promise<AnswerOf<M>>;
+
+/** What a method answers, or the same encoded already. */
+type AnswerOf<M extends MethodDefinition> = ResponseOf<M> | Encoded<ResponseOf<M>>;
 
 /** A message of a request stream whose handler answers messages that break a rule of their fields. */
 export interface CheckedRequest<T> {

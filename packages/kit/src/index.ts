@@ -18,6 +18,7 @@ export type {
   ResponseOf,
   ServiceDefinition,
 } from "./definition.ts";
+export { Encoded, encoded } from "./encoded.ts";
 export type { DetailMessages, DetailName, ErrorDetail } from "./error-details.ts";
 export { EnvironmentError, portVariable, readEnvironment } from "./environment.ts";
 export {

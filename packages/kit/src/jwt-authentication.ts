@@ -75,8 +75,8 @@ export function authenticateByJwt(options: JwtAuthenticationOptions): Authentica
     return principal;
   };
 
-  return ({ metadata }) => {
-    const token = bearerToken(metadata.get("authorization"));
+  return ({ authorization }) => {
+    const token = authorization === undefined ? undefined : bearerToken(authorization);
     if (token === undefined) return undefined;
     const verified = known.get(token);
     if (verified !== undefined && verified.expiresAt > Date.now()) return verified.principal;
@@ -93,13 +93,8 @@ export function authenticateByJwt(options: JwtAuthenticationOptions): Authentica
   };
 }
 
-/** The token of a header `authorization`; undefined where there is none. Throws for what is no bearer token. */
-function bearerToken(values: readonly (string | Buffer)[]): string | undefined {
-  const [value] = values;
-  if (value === undefined) return undefined;
-  if (values.length > 1 || typeof value !== "string") {
-    throw unauthenticated("the call has more than one authorization");
-  }
+/** The token of a header `authorization`. Throws for what is no bearer token. */
+function bearerToken(value: string): string {
   if (value.length > maxTokenLength) throw unauthenticated("the authorization is too long");
   const token = /^Bearer +([A-Za-z0-9._~+/-]+=*)$/i.exec(value)?.[1];
   if (token === undefined) throw unauthenticated("the authorization is no bearer token");

@@ -1,10 +1,5 @@
-import type { SurfaceCall } from "./call-context.ts";
 import type { RpcError } from "./rpc-error.ts";
-
-/** A stream that can be ended from outside its handler. */
-export interface LiveStream {
-  end(error: RpcError): void;
-}
+import type { ServerCall } from "./server-call.ts";
 
 /**
  * The calls that a server is answering. A call counts until its handler has settled and, where it is
@@ -13,7 +8,7 @@ export interface LiveStream {
  */
 export class LiveCalls {
   #parts = 0;
-  readonly #streams = new Set<LiveStream>();
+  readonly #streams = new Set<ServerCall>();
   #idle: PromiseWithResolvers<void> | undefined;
 
   /** A unary call begins: its handler. */
@@ -21,9 +16,14 @@ export class LiveCalls {
     this.#parts += 1;
   }
 
-  /** A call with a stream begins: its handler and its stream. */
-  beginStream(): void {
+  /** A call with a stream begins: its handler and its stream. It can be ended until that is closed. */
+  beginStream(call: ServerCall): void {
     this.#parts += 2;
+    this.#streams.add(call);
+    call.onClosed = () => {
+      this.#streams.delete(call);
+      this.partDone();
+    };
   }
 
   /** One part of a call is done. */
@@ -32,17 +32,9 @@ export class LiveCalls {
     if (this.#parts === 0) this.#idle?.resolve();
   }
 
-  /** A call's stream can be ended, until it is closed. */
-  addStream(stream: LiveStream, call: SurfaceCall): void {
-    this.#streams.add(stream);
-    call.once("cancelled", () => {
-      this.#streams.delete(stream);
-    });
-  }
-
   /** Ends all open streams with a status. */
   endStreams(error: RpcError): void {
-    for (const stream of this.#streams) stream.end(error);
+    for (const call of this.#streams) call.abort(error);
   }
 
   /** Resolves once no call is left. */

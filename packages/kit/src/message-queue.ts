@@ -23,6 +23,11 @@ export class MessageQueue<T> implements AsyncIterableIterator<T, undefined> {
     this.#source = source;
   }
 
+  /** Whether more may follow. */
+  get isOpen(): boolean {
+    return !this.#finished;
+  }
+
   /** Adds a message. Answers false when no more should come until the source is resumed. */
   push(message: T): boolean {
     if (this.#finished) return true;

@@ -1,4 +1,5 @@
-import type { Metadata } from "@grpc/grpc-js";
+import type { IncomingHttpHeaders, OutgoingHttpHeaders } from "node:http2";
+import { Metadata } from "@grpc/grpc-js";
 
 /**
  * The names that HTTP/2 and gRPC use themselves. Those of HTTP/1 connections end the process of a
@@ -42,4 +43,35 @@ export function sendable(metadata: Metadata): Metadata {
     }
   }
   return rest;
+}
+
+/** What of a call's headers is for gRPC and HTTP, and not for its handler. */
+const own: ReadonlySet<string> = new Set([
+  ...["accept-encoding", "content-type", "grpc-accept-encoding", "grpc-encoding", "grpc-timeout"],
+  "te",
+]);
+
+/** The metadata in the headers of a call. */
+export function metadataIn(headers: IncomingHttpHeaders): Metadata {
+  const rest: IncomingHttpHeaders = {};
+  for (const name of Object.keys(headers)) {
+    if (!own.has(name)) rest[name] = headers[name];
+  }
+  return Metadata.fromHttp2Headers(rest);
+}
+
+/** Metadata as headers; binary ones without padding (PROTOCOL-HTTP2.md: "SHOULD emit un-padded values"). */
+export function headersOf(metadata: Metadata): OutgoingHttpHeaders {
+  const headers: OutgoingHttpHeaders = metadata.toHttp2Headers();
+  for (const name of Object.keys(headers)) {
+    if (!name.endsWith("-bin")) continue;
+    const values = headers[name];
+    if (Array.isArray(values)) headers[name] = values.map(withoutPadding);
+    else if (typeof values === "string") headers[name] = withoutPadding(values);
+  }
+  return headers;
+}
+
+function withoutPadding(value: string): string {
+  return value.replace(/={1,2}$/, "");
 }

@@ -1,10 +1,11 @@
-import type { Metadata } from "@grpc/grpc-js";
+import type { IncomingHttpHeaders } from "node:http2";
+import type { AnswerEncoder } from "./answer-encoder.ts";
 import type { Admit } from "./authentication.ts";
 import type { CalledMethod, CallContext } from "./call-context.ts";
 import { Code } from "./code.ts";
+import type { Decode } from "./definition.ts";
 import type { ErrorBoundary } from "./error-boundary.ts";
 import type { LiveCalls } from "./live-calls.ts";
-import type { OpenCalls } from "./open-calls.ts";
 import { MessageQueue } from "./message-queue.ts";
 import type { RequestCheck } from "./read-requests.ts";
 import { RpcError } from "./rpc-error.ts";
@@ -19,20 +20,20 @@ export type UntypedHandler = (input: unknown, call: CallContext) => unknown;
  */
 export interface MethodRuntime extends CalledMethod {
   readonly live: LiveCalls;
-  /** All calls as they are on the wire. */
-  readonly calls: OpenCalls;
   /** When handlers begin. */
   readonly turns: Turns;
   /** Told what each call was sent with; undefined where nothing of that is of interest. */
-  readonly noteRetry: ((metadata: Metadata) => void) | undefined;
+  readonly noteRetry: ((headers: IncomingHttpHeaders) => void) | undefined;
   readonly boundary: ErrorBoundary;
   /** Lets callers pass who may call; undefined where anyone may. */
   readonly admit: Admit | undefined;
-  /** Decodes a request where there is one: of a stream, each is decoded as it comes. */
-  readonly decode: (bytes: Uint8Array) => unknown;
+  /** Decodes a request. */
+  readonly decode: Decode<unknown>;
   /** Finds what is wrong with a request; undefined where nothing can be. */
   readonly check: RequestCheck | undefined;
   readonly handler: UntypedHandler;
+  /** Encodes its answers, as they are sent. */
+  readonly answers: AnswerEncoder;
 }
 
 /** Calls a handler with a stream of requests, or with the one request: decoded, and checked. */

@@ -1,7 +1,9 @@
 import { constants, type ServerHttp2Stream } from "node:http2";
+import type { ConnectionUse } from "./connection-use.ts";
 import type { GatedMethod } from "./gated-method.ts";
 import type { OpenCalls } from "./open-calls.ts";
 import type { Refusal } from "./refusal.ts";
+import type { ServerCall } from "./server-call.ts";
 
 /** How long what a peer owes may take, in milliseconds. */
 export interface Stalls {
@@ -20,6 +22,10 @@ export class OpenCall {
   readonly stream: ServerHttp2Stream;
   /** When it came, by `performance.now()`. */
   readonly beganAt: number;
+  /** The call of ours that it is; undefined for what others answer. */
+  served: ServerCall | undefined;
+  /** How its connection is used. */
+  use: ConnectionUse | undefined;
   readonly #calls: OpenCalls;
   /** When its request was there, by `performance.now()`. */
   #readyAt = 0;
@@ -43,8 +49,10 @@ export class OpenCall {
     this.#partSince = beganAt;
     // Of a stream of requests, none need ever come.
     if (!isStreamOfRequests(method)) this.#waitingSince = beganAt;
-    stream.once("close", () => {
+    stream.on("close", () => {
       this.#closedAt = performance.now();
+      this.use?.callOver();
+      this.served?.closed();
       // The work of a handler that goes on is for nobody.
       if (this.#isHandled) this.#endWork(false);
       else calls.remove(this);

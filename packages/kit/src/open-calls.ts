@@ -2,7 +2,6 @@ import type { ServerHttp2Stream } from "node:http2";
 import type { AdaptiveLimit } from "./adaptive-limit.ts";
 import { Code } from "./code.ts";
 import type { GatedMethod } from "./gated-method.ts";
-import { streamOf } from "./http2-stream.ts";
 import { isStreamOfRequests, OpenCall } from "./open-call.ts";
 import { Refusal } from "./refusal.ts";
 
@@ -81,21 +80,16 @@ export class OpenCalls {
   }
 
   /** A call has come. */
-  add(stream: ServerHttp2Stream, method: GatedMethod): void {
+  add(stream: ServerHttp2Stream, method: GatedMethod): OpenCall {
     const call = new OpenCall(this, stream, method, performance.now());
     this.#calls.set(stream, call);
     if (method.kind === "health") this.#addHealth(call);
     else this.#waiting.add(call);
-    if (method.kind !== "unary") return;
+    if (method.kind !== "unary") return call;
     // A request that is not complete by then is still on its way, or never will be: it is no work yet.
     if (this.#arriving === 0) setImmediate(this.#arrived);
     this.#arriving += 1;
-  }
-
-  /** The call that grpc-js has made of a stream. */
-  of(call: object): OpenCall | undefined {
-    const stream = streamOf(call);
-    return stream && this.#calls.get(stream);
+    return call;
   }
 
   /** Ends the oldest call that has waited for its peer for half a second. False where there is none. */

@@ -1,6 +1,3 @@
-/** https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md, "Timeout" */
-const form = /^(\d{1,8})([HMSmun])$/;
-
 const unitsInMs: Readonly<Record<string, number>> = {
   H: 3_600_000,
   M: 60_000,
@@ -10,10 +7,27 @@ const unitsInMs: Readonly<Record<string, number>> = {
   n: 0.000_001,
 };
 
-/** The value of `grpc-timeout` in milliseconds; Infinity where there is none, or it is none. */
+/** How many digits there may be. */
+const maxDigits = 8;
+
+const zero = 48;
+const nine = 57;
+
+/**
+ * The value of `grpc-timeout` in milliseconds; Infinity where there is none, NaN where it is not well-formed.
+ * Source: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md, "Timeout"
+ */
 export function parseTimeout(value: string | readonly string[] | undefined): number {
-  const [, amount, unit] = form.exec(String(value)) ?? [];
-  return amount === undefined || unit === undefined
-    ? Infinity
-    : Number(amount) * (unitsInMs[unit] ?? Infinity);
+  if (value === undefined) return Infinity;
+  if (typeof value !== "string") return Number.NaN;
+  const last = value.length - 1;
+  const unitMs = unitsInMs[value.charAt(last)];
+  if (unitMs === undefined || last < 1 || last > maxDigits) return Number.NaN;
+  let amount = 0;
+  for (let index = 0; index < last; index++) {
+    const digit = value.charCodeAt(index);
+    if (digit < zero || digit > nine) return Number.NaN;
+    amount = amount * 10 + digit - zero;
+  }
+  return amount * unitMs;
 }

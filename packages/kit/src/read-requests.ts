@@ -1,15 +1,13 @@
 import type { CallContext } from "./call-context.ts";
 import { Code } from "./code.ts";
+import { confirmEnd } from "./confirm-end.ts";
+import type { Decode } from "./definition.ts";
+import { decompress } from "./decompression.ts";
+import type { MessageDecoder } from "./message-decoder.ts";
 import { MessageQueue } from "./message-queue.ts";
+import { asRefusal, decoderOf, encodingOf } from "./read-request.ts";
 import { RpcError, type Violation } from "./rpc-error.ts";
-
-/** The part of Node's readable streams that requests are read by. */
-interface IncomingMessages {
-  on(event: "data", listener: (message: unknown) => void): unknown;
-  once(event: "end" | "cancelled", listener: () => void): unknown;
-  pause(): unknown;
-  resume(): unknown;
-}
+import type { ServerCall } from "./server-call.ts";
 
 /** Finds what is wrong with a request; undefined where nothing is. */
 export type RequestCheck = (request: unknown) => readonly Violation[] | undefined;
@@ -30,37 +28,133 @@ const maxViolations = 100;
 
 /** The requests of a call as an iterable, with no more read than the handler keeps up with. */
 export function readRequests(
-  call: IncomingMessages,
+  call: ServerCall,
   context: CallContext,
+  decode: Decode<unknown>,
   streamCheck: StreamCheck | undefined,
 ): MessageQueue<unknown> {
-  const queue = new MessageQueue<unknown>({
-    resume: () => call.resume(),
-    stop: () => call.pause(),
-  });
-  const pass = (message: unknown): void => {
-    if (!queue.push(message)) call.pause();
-  };
-  const refuse = (error: unknown): void => {
-    // A handler that has left the stream has made up its mind.
-    if (queue.fail(error) && error instanceof RpcError) context.refusal = error;
-    // Until the handler has heard of it, no more is read.
-    call.pause();
-  };
-  const gate = streamCheck && new RequestGate(streamCheck, pass, refuse);
-  call.on("data", gate === undefined ? pass : (message: unknown) => gate.receive(message));
-  call.once("end", () => {
-    // Where the client resets the stream or the connection breaks, Node ends the stream a moment before
-    // it closes it, and grpc-js takes that for the client's end: half a batch would look complete.
-    setImmediate(() => {
-      gate?.end();
-      queue.end();
+  return new RequestReader(call, context, decode, streamCheck).queue;
+}
+
+/** Reads the requests of a call, one after the other as its handler asks for them. */
+class RequestReader {
+  readonly queue: MessageQueue<unknown>;
+  readonly #call: ServerCall;
+  readonly #decode: Decode<unknown>;
+  readonly #decoder: MessageDecoder;
+  readonly #gate: RequestGate | undefined;
+  #isWanted = true;
+  #isDecompressing = false;
+  #isEnded = false;
+
+  constructor(
+    call: ServerCall,
+    context: CallContext,
+    decode: Decode<unknown>,
+    streamCheck: StreamCheck | undefined,
+  ) {
+    const { stream } = call;
+    this.#call = call;
+    this.#decode = decode;
+    this.#decoder = decoderOf(call);
+    const queue = new MessageQueue<unknown>({
+      resume: () => {
+        this.#isWanted = true;
+        this.#pump();
+      },
+      stop: () => {
+        this.#pause();
+      },
     });
-  });
-  call.once("cancelled", () => {
-    queue.fail(context.aborted ?? new RpcError(Code.CANCELLED, "the call is over"));
-  });
-  return queue;
+    this.queue = queue;
+    const refuse = (error: unknown): void => {
+      // A handler that has left the stream has made up its mind.
+      if (queue.fail(error) && error instanceof RpcError) context.refusal = error;
+      // Until the handler has heard of it, no more is read.
+      this.#pause();
+    };
+    this.#gate = streamCheck && new RequestGate(streamCheck, this.#pass, refuse);
+    stream.on("data", (data: Buffer) => {
+      if (call.isOver) return;
+      this.#decoder.add(data);
+      this.#pump();
+    });
+    stream.on("end", () => {
+      if (call.isOver) return;
+      if (call.open.isCutShort) {
+        const text = "the stream of requests ended in the middle of a message";
+        call.abort(new RpcError(Code.INTERNAL, text));
+        return;
+      }
+      confirmEnd(stream.session, () => {
+        this.#isEnded = true;
+        this.#pump();
+      });
+    });
+  }
+
+  #pause(): void {
+    this.#isWanted = false;
+    // What comes once it is over is thrown away.
+    if (!this.#call.isOver) this.#call.stream.pause();
+  }
+
+  /** Hands over what is there and wanted; reads on where nothing is left. */
+  #pump(): void {
+    const call = this.#call;
+    const { stream } = call;
+    const decoder = this.#decoder;
+    for (;;) {
+      if (call.isOver) return;
+      if (!this.#isWanted || this.#isDecompressing) {
+        if (!stream.isPaused()) stream.pause();
+        return;
+      }
+      if (!decoder.next()) break;
+      const { bytes, start, end, isCompressed } = decoder;
+      if (isCompressed) this.#decompress(bytes.subarray(start, end));
+      else this.#receive(bytes, start, end);
+    }
+    if (call.isOver) return;
+    if (this.#isEnded) {
+      this.#gate?.end();
+      this.queue.end();
+    } else if (stream.isPaused()) {
+      stream.resume();
+    }
+  }
+
+  #decompress(bytes: Buffer): void {
+    const call = this.#call;
+    this.#isDecompressing = true;
+    decompress(bytes, encodingOf(call) ?? "", call.open).then(
+      (message) => {
+        this.#isDecompressing = false;
+        if (call.isOver) return;
+        this.#receive(message, 0, message.length);
+        this.#pump();
+      },
+      (error: unknown) => {
+        call.abort(asRefusal(error));
+      },
+    );
+  }
+
+  #receive(bytes: Buffer, start: number, end: number): void {
+    let message: unknown;
+    try {
+      message = this.#decode(bytes, start, end);
+    } catch (cause) {
+      this.#call.abort(new RpcError(Code.INTERNAL, "a request cannot be decoded", { cause }));
+      return;
+    }
+    if (this.#gate === undefined) this.#pass(message);
+    else this.#gate.receive(message);
+  }
+
+  readonly #pass = (message: unknown): void => {
+    if (!this.queue.push(message)) this.#isWanted = false;
+  };
 }
 
 /** Checks the requests of a stream on their way to the handler. */
@@ -89,7 +183,7 @@ class RequestGate {
     try {
       this.#receive(request);
     } catch (error) {
-      // Thrown into an event of grpc-js, it would end the process.
+      // Thrown into an event of the stream, it would end the process.
       this.#end(error);
     }
   }

@@ -1,6 +1,7 @@
 import { constants, type OutgoingHttpHeaders, type ServerHttp2Stream } from "node:http2";
 import { Metadata } from "@grpc/grpc-js";
 import type { Code } from "./code.ts";
+import { headersOf } from "./metadata.ts";
 import { retryInfo, RpcError } from "./rpc-error.ts";
 
 /** After how many milliseconds to try again, at the least; up to twice that, so that not all do at the same time. */
@@ -19,7 +20,7 @@ export class Refusal {
 
   /** One that is not to be tried again, as it would be refused again. */
   static final(code: Code, text: string): Refusal {
-    return new Refusal([headersOf(new RpcError(code, text))]);
+    return new Refusal([statusHeaders(new RpcError(code, text))]);
   }
 
   /** One that tells when to try again: for gRPC's retries by `grpc-retry-pushback-ms`, for people by RetryInfo. */
@@ -27,7 +28,7 @@ export class Refusal {
     const waits = Array.from({ length: variants }, (_, index) =>
       Math.round(retryAfterMs * (1 + index / variants)),
     );
-    return new Refusal(waits.map((ms) => headersOf(tryAgain(code, text, ms))));
+    return new Refusal(waits.map((ms) => statusHeaders(tryAgain(code, text, ms))));
   }
 
   /** Answers a stream with it, and wants to hear no more of that. */
@@ -48,14 +49,14 @@ export function tryAgain(code: Code, text: string, afterMs: number): RpcError {
   return new RpcError(code, text, { details: [retryInfo(afterMs)], metadata });
 }
 
-function headersOf(error: RpcError): OutgoingHttpHeaders {
+function statusHeaders(error: RpcError): OutgoingHttpHeaders {
   const { code, details, metadata } = error.toStatus();
   return {
     ":status": 200,
     "content-type": "application/grpc+proto",
     "grpc-status": code,
     "grpc-message": encodeURI(details),
-    ...metadata.toHttp2Headers(),
+    ...headersOf(metadata),
   };
 }
 

@@ -1,9 +1,9 @@
-import type { Metadata, Server } from "@grpc/grpc-js";
+import type { IncomingHttpHeaders } from "node:http2";
+import { AnswerEncoder } from "./answer-encoder.ts";
 import type { Admission } from "./admission.ts";
 import { admitByScopes, type Authenticate } from "./authentication.ts";
-import { retriesIn } from "./call-status.ts";
-import { sized } from "./coalescing-call.ts";
-import { decoderOf, encoderOf, kindOf, pathOf } from "./definition.ts";
+import { Code } from "./code.ts";
+import { decoderOf, kindOf, pathOf } from "./definition.ts";
 import { createErrorBoundary } from "./error-boundary.ts";
 import type { Service } from "./implement.ts";
 import type { LiveCalls } from "./live-calls.ts";
@@ -31,7 +31,6 @@ export function requirePolicies({ definition: { fullName, methods } }: Service):
 
 /** What the methods of all services of a server share. */
 export interface ServerParts {
-  readonly server: Server;
   readonly live: LiveCalls;
   readonly admission: Admission;
   readonly logger: Logger;
@@ -40,15 +39,21 @@ export interface ServerParts {
   readonly development: boolean;
   /** Whether clients show certificates. */
   readonly knowsClients: boolean;
+  /** How large an answer may be, in bytes. */
+  readonly maxAnswerBytes: number;
 }
 
 /** Registers a service's methods under its own name and its aliases, composed once for all of them. */
 export function registerService(service: Service, parts: ServerParts): void {
-  const { server, live, admission, logger, authenticate, rateLimit } = parts;
-  const { development, knowsClients } = parts;
+  const { live, admission, logger, authenticate, rateLimit } = parts;
+  const { development, knowsClients, maxAnswerBytes } = parts;
   const { definition, handlers, aliases, toRpcError } = service;
   const { fullName } = definition;
   const retryAfterMs = definition.policy?.retry?.maxBackoffMs ?? defaultRetryAfterMs;
+  const retryableCodes = new Set([
+    Code.UNAVAILABLE,
+    ...(definition.policy?.retry?.retryableCodes ?? []),
+  ]);
   const boundary = createErrorBoundary({ toRpcError, logger, development, retryAfterMs });
   for (const [key, method] of Object.entries(definition.methods)) {
     const handler = handlers[key];
@@ -62,8 +67,8 @@ export function registerService(service: Service, parts: ServerParts): void {
       path,
       policy,
       knowsClients,
+      retryableCodes,
       live,
-      calls: admission.calls,
       turns: admission.turns,
       noteRetry:
         definition.policy?.retry === undefined || policy?.idempotency === "UNKNOWN"
@@ -75,34 +80,25 @@ export function registerService(service: Service, parts: ServerParts): void {
       check: check && ((request) => check(request as never)),
       decode,
       handler: handler.bind(handlers),
+      answers: new AnswerEncoder({
+        path,
+        type: method.responseType,
+        maxBytes: maxAnswerBytes,
+        logger,
+      }),
     });
     const paths = [fullName, ...aliases].map((name) => pathOf(name, method));
-    admission.add(paths, kind, policy);
-    const encode = encoderOf(method.responseType);
-    const serialize = sized((message) => {
-      try {
-        return encode(message);
-      } catch (error) {
-        // grpc-js answers INTERNAL and tells nobody.
-        logger.error({ path, err: error }, "the handler's answer cannot be encoded");
-        throw error;
-      }
-    });
-    // What need not be a call yet is not taken apart: a request of a few bytes can be many objects.
-    const deserialize = method.requestStream ? decode : (bytes: Buffer): Uint8Array => bytes;
-    for (const each of paths) {
-      const added = server.register(each, answer, serialize, deserialize, kind);
-      if (!added) throw new Error(`${each} is answered by two services`);
-    }
+    admission.add(paths, kind, policy, answer);
   }
 }
 
-function noteRetry(logger: Logger, path: string): (metadata: Metadata) => void {
+function noteRetry(logger: Logger, path: string): (headers: IncomingHttpHeaders) => void {
   const log = sparingly((fields) => {
     logger.info({ path, ...fields }, "a call is tried again");
   });
-  return (metadata) => {
-    const previousAttempts = retriesIn(metadata);
+  return ({ "grpc-previous-rpc-attempts": attempts }) => {
+    if (attempts === undefined) return;
+    const previousAttempts = Number(attempts);
     if (previousAttempts > 0) log({ previousAttempts });
   };
 }

@@ -50,12 +50,14 @@ export class ScratchWriter extends BinaryWriter {
     return begin;
   }
 
-  /** Writes the prefix of the frame that ends here. */
-  closeFrame(begin: number): void {
+  /** Writes the prefix of the frame that ends here. Returns how many bytes its message has. */
+  closeFrame(begin: number): number {
     const at = this.#start + begin;
+    const bytes = this.#at - at - prefixBytes;
     this.#chunk[at] = 0;
-    this.#view.setUint32(at + 1, this.#at - at - prefixBytes);
+    this.#view.setUint32(at + 1, bytes);
     this.#forks.length = 0;
+    return bytes;
   }
 
   /** Forgets what was written since then, whatever it failed at. */

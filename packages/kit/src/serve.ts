@@ -1,12 +1,9 @@
 import type { Socket } from "node:net";
 import { Server, ServerCredentials } from "@grpc/grpc-js";
 import { HealthImplementation } from "grpc-health-check";
-import { Admission } from "./admission.ts";
-import { boundRequests } from "./bound-requests.ts";
+import { Admission, maxHealthBytes } from "./admission.ts";
 import { closeOnSignal } from "./close-on-signal.ts";
-import { coalesceStreams } from "./coalescing-call.ts";
 import { authenticationOf, serverTlsOf } from "./config-settings.ts";
-import { confirmEnd } from "./confirm-end.ts";
 import { Connections } from "./connections.ts";
 import { descriptorSet as protocolDescriptorSet } from "./gen/descriptor.ts";
 import { keepHeadersOutOfLog } from "./grpc-js-log.ts";
@@ -104,20 +101,22 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     refusesHopeless: refuseHopelessCalls,
     logger,
   });
+  // For health checks; what `services` answer does not pass through it.
   const server = new Server({
-    "grpc.max_send_message_length": maxSendMessageBytes,
+    ...channelOptions,
+    "grpc.max_receive_message_length": maxHealthBytes,
     // It keeps a record of each connection and call that nobody reads here.
     "grpc.enable_channelz": 0,
-    "grpc.max_connection_idle_ms": maxConnectionIdleMs,
-    interceptors: [boundRequests(admission.calls), confirmEnd(admission.calls), coalesceStreams],
-    ...channelOptions,
   });
+  const maxAnswerBytes = channelOptions?.["grpc.max_send_message_length"] ?? maxSendMessageBytes;
   const live = new LiveCalls();
   const names = services.map(({ definition }) => definition.fullName);
   const aliases = services.flatMap((service) => service.aliases);
   const knowsClients = tls?.clientCaFile !== undefined;
   const common = {
-    ...{ server, live, admission, logger, authenticate, development, knowsClients },
+    ...{ live, admission, logger, authenticate, development, knowsClients },
+    // grpc-js's way to say that there is no limit.
+    maxAnswerBytes: maxAnswerBytes === -1 ? Infinity : maxAnswerBytes,
     rateLimit:
       maxCallsPerSecondPerPrincipal === undefined
         ? undefined
@@ -143,6 +142,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   });
   const connections = new Connections(server, {
     maxAgeMs: maxConnectionAgeMs,
+    maxIdleMs: channelOptions?.["grpc.max_connection_idle_ms"] ?? maxConnectionIdleMs,
     keepaliveMs,
     gate: admission.gate,
     known: (socket) => {

@@ -1,75 +1,83 @@
-import type {
-  ServerDuplexStream,
-  ServerReadableStream,
-  ServerUnaryCall,
-  ServerWritableStream,
-  UntypedHandleCall,
-} from "@grpc/grpc-js";
-import { answerOnce, type Respond } from "./answer-once.ts";
+import type { IncomingHttpHeaders } from "node:http2";
+import { answerOnce } from "./answer-once.ts";
 import { answerStream } from "./answer-stream.ts";
-import { CallContext, type SurfaceCall } from "./call-context.ts";
+import { CallContext } from "./call-context.ts";
 import { inScopeOf } from "./call-scope.ts";
 import type { MethodKind } from "./definition.ts";
-import type { LiveStream } from "./live-calls.ts";
+import type { Answer } from "./gated-method.ts";
 import type { MethodRuntime } from "./method-runtime.ts";
+import type { OpenCall } from "./open-call.ts";
+import { readRequest } from "./read-request.ts";
 import { readRequests, type StreamCheck } from "./read-requests.ts";
+import { ServerCall } from "./server-call.ts";
 
-type UnaryCall = ServerUnaryCall<Uint8Array, unknown>;
-type ReadableCall = ServerReadableStream<unknown, unknown>;
-type WritableCall = ServerWritableStream<Uint8Array, unknown>;
-type DuplexCall = ServerDuplexStream<unknown, unknown>;
-
-/** Makes what grpc-js calls for each call of a method. */
-export const serverMethods: Readonly<
-  Record<MethodKind, (runtime: MethodRuntime) => UntypedHandleCall>
-> = {
-  unary: (runtime) => (call: UnaryCall, respond: Respond) => {
-    if (isOver(call)) return;
-    const context = new CallContext(runtime, call);
-    context.open = runtime.calls.of(call);
-    context.open?.handlerBegins();
-    runtime.noteRetry?.(call.metadata);
-    runtime.live.beginUnary();
-    if (!runtime.turns.isOver()) {
-      answerOnce(runtime, context, respond, call.request);
-      return;
-    }
-    runtime.turns.later(() => {
-      answerOnce(runtime, context, respond, call.request);
+/** Makes what answers each call of a method. */
+export const serverMethods: Readonly<Record<MethodKind, (runtime: MethodRuntime) => Answer>> = {
+  unary: (runtime) => (open, headers) => {
+    const call = ServerCall.begin(runtime, open, headers);
+    if (call === undefined) return;
+    readRequest(call, (bytes) => {
+      const context = beginHandler(runtime, call);
+      runtime.live.beginUnary();
+      inTurn(runtime, () => {
+        answerOnce(runtime, context, call, bytes);
+      });
     });
   },
 
-  clientStream: (runtime) => (call: ReadableCall, respond: Respond) => {
-    const context = beginStream(runtime, call);
-    const requests = readRequests(call, context, streamCheckOf(runtime, "gather"));
-    const stream: LiveStream = {
-      end: (error) => {
-        if (!context.abort(error)) return;
-        requests.fail(error);
-        respond(error.toStatus());
-      },
-    };
-    runtime.live.addStream(stream, call);
+  serverStream: (runtime) => (open, headers) => {
+    const call = ServerCall.begin(runtime, open, headers);
+    if (call === undefined) return;
+    readRequest(call, (bytes) => {
+      const context = beginHandler(runtime, call);
+      runtime.live.beginStream(call);
+      inTurn(runtime, () => {
+        void inScopeOf(context, () => answerStream(runtime, context, call, bytes));
+      });
+    });
+  },
+
+  clientStream: (runtime) => (open, headers) => {
+    const begun = beginRequests(runtime, open, headers, "gather");
+    if (begun === undefined) return;
+    const { call, context, requests } = begun;
     inTurn(runtime, () => {
-      answerOnce(runtime, context, respond, requests);
+      answerOnce(runtime, context, call, requests);
     });
   },
 
-  serverStream: (runtime) => (call: WritableCall) => {
-    const context = beginStream(runtime, call);
-    inTurn(runtime, () => {
-      void inScopeOf(context, () => answerStream(runtime, context, call, call.request));
-    });
-  },
-
-  bidi: (runtime) => (call: DuplexCall) => {
-    const context = beginStream(runtime, call);
-    const requests = readRequests(call, context, streamCheckOf(runtime, "refuse"));
+  bidi: (runtime) => (open, headers) => {
+    const begun = beginRequests(runtime, open, headers, "refuse");
+    if (begun === undefined) return;
+    const { call, context, requests } = begun;
     inTurn(runtime, () => {
       void inScopeOf(context, () => answerStream(runtime, context, call, requests));
     });
   },
 };
+
+function beginRequests(
+  runtime: MethodRuntime,
+  open: OpenCall,
+  headers: IncomingHttpHeaders,
+  invalid: "gather" | "refuse",
+) {
+  const call = ServerCall.begin(runtime, open, headers);
+  if (call === undefined) return undefined;
+  const context = beginHandler(runtime, call);
+  runtime.live.beginStream(call);
+  const requests = readRequests(call, context, runtime.decode, streamCheckOf(runtime, invalid));
+  call.requests = requests;
+  return { call, context, requests };
+}
+
+function beginHandler(runtime: MethodRuntime, call: ServerCall): CallContext {
+  const context = new CallContext(call);
+  call.context = context;
+  call.open.handlerBegins();
+  runtime.noteRetry?.(call.headers);
+  return context;
+}
 
 function inTurn({ turns }: MethodRuntime, begin: () => void): void {
   if (turns.isOver()) turns.later(begin);
@@ -87,28 +95,4 @@ function streamCheckOf(
 
 function noCheck(): undefined {
   return undefined;
-}
-
-/**
- * Whether a unary call has ended before its handler begins. Where a request's end comes after the
- * status, such as that of a deadline, grpc-js 1.14.7 hands the call over all the same
- * (`handleEndEvent` does not look), and then never emits its end. Its public face does not tell.
- */
-function isOver(call: UnaryCall): boolean {
-  const inner: unknown = Reflect.get(call, "call");
-  return typeof inner === "object" && inner !== null && Reflect.get(inner, "cancelled") === true;
-}
-
-function beginStream(runtime: MethodRuntime, call: SurfaceCall): CallContext {
-  const { live } = runtime;
-  const context = new CallContext(runtime, call);
-  context.open = runtime.calls.of(call);
-  context.open?.handlerBegins();
-  runtime.noteRetry?.(call.metadata);
-  live.beginStream();
-  call.once("cancelled", () => {
-    context.over();
-    live.partDone();
-  });
-  return context;
 }

@@ -232,7 +232,10 @@ describe.each(methods)("%s", (method) => {
     await using echo = await startGuarded(
       ({ metadata }) => {
         if (metadata.get("authorization")[0] !== "slow") {
-          return byHeader({ metadata, peer: "", clientIdentity: undefined });
+          return byHeader({
+            ...{ metadata, peer: "", clientIdentity: undefined },
+            authorization: undefined,
+          });
         }
         asked.resolve();
         return pending.promise;

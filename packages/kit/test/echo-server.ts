@@ -14,6 +14,7 @@ import {
   type CallContext,
   Code,
   createLogger,
+  type Encoded,
   type Handlers,
   implement,
   type ImplementOptions,
@@ -115,7 +116,7 @@ const unimplemented = handlersOf(() => {
 type Behaviour = (
   requests: AsyncIterable<RequestInfo>,
   call: CallContext,
-) => AsyncIterable<RequestInfo>;
+) => AsyncIterable<RequestInfo | Encoded<RequestInfo>>;
 
 /** Handlers of all four kinds that do the same; those that answer once give the first answer. */
 export function handlersOf(behaviour: Behaviour): EchoHandlers {

@@ -217,6 +217,7 @@ describe.each(methods)("%s", (method) => {
     expect([...headers, ...trailers].map((each) => each.get("fine")[0])).toEqual([
       "yes",
       "yes",
+      "yes",
       "yes, yes",
     ]);
     for (const received of [...headers, ...trailers]) {

@@ -1,7 +1,7 @@
 import { BinaryReader, BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { decoderOf, type MessageType } from "../src/definition.ts";
+import { type Decode, decoderOf, type MessageType } from "../src/definition.ts";
 import { FastReader } from "../src/fast-reader.ts";
 import { codecCases } from "./codec-messages.ts";
 import { Everything, Node, Packed, Scalars, Unpacked } from "./gen/org/codec/v1/codec.ts";
@@ -10,17 +10,22 @@ import { differenceOf, outcomeOf } from "./outcome.ts";
 /** The same bytes inside of more bytes, which belong to no message. */
 function amidst(bytes: Uint8Array, filler: number): Buffer {
   const whole = Buffer.alloc(bytes.length + 40, filler);
-  whole.set(bytes, 17);
-  return whole.subarray(17, 17 + bytes.length);
+  whole.set(bytes, placeAmidst);
+  return whole;
 }
 
+const placeAmidst = 17;
+
 /** What is decoded other than by ts-proto's own reader, or refused for another reason. */
-function difference<T>(type: MessageType<T>, decode: (bytes: Uint8Array) => T, bytes: Uint8Array) {
+function difference<T>(type: MessageType<T>, decode: Decode<T>, bytes: Uint8Array) {
   const expected = outcomeOf(() => type.decode(bytes));
   // Were it read past its end, it would be another message.
-  const outcomes = [bytes, amidst(bytes, 0x01), amidst(bytes, 0xff)].map((each) =>
-    outcomeOf(() => decode(each)),
-  );
+  const end = placeAmidst + bytes.length;
+  const outcomes = [
+    outcomeOf(() => decode(bytes)),
+    outcomeOf(() => decode(amidst(bytes, 0x01).subarray(placeAmidst, end))),
+    outcomeOf(() => decode(amidst(bytes, 0xff), placeAmidst, end)),
+  ];
   return outcomes.map((outcome) => differenceOf(outcome, expected)).find((each) => each);
 }
 

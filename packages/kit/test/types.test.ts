@@ -1,6 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import { createChannel, createClient, type MessageInput } from "../src/client-index.ts";
-import type { RequestInfo, RetryInfo } from "../src/gen/google/rpc/error_details.ts";
+import { RequestInfo, RetryInfo } from "../src/gen/google/rpc/error_details.ts";
 import type {
   ExtensionRequest,
   ServerReflectionRequest,
@@ -8,6 +8,8 @@ import type {
 import {
   type CallContext,
   Code,
+  type Encoded,
+  encoded,
   type ErrorDetail,
   type Handlers,
   implement,
@@ -26,6 +28,8 @@ function same<A, B>(proven: Same<A, B>): void {
   expect(proven).toBe(true);
 }
 
+type Answer = RequestInfo | Encoded<RequestInfo>;
+
 const echo = async (request: RequestInfo) => request;
 const collect = async () => message("collected");
 async function* expand(request: RequestInfo) {
@@ -39,15 +43,15 @@ const right = { echo, expand, collect, chat } satisfies EchoHandlers;
 describe("handlers", () => {
   test("are derived from the definition, by the kind of each method", () => {
     same<Parameters<EchoHandlers["echo"]>, [request: RequestInfo, call: CallContext]>(true);
-    same<ReturnType<EchoHandlers["echo"]>, RequestInfo | Promise<RequestInfo>>(true);
+    same<ReturnType<EchoHandlers["echo"]>, Answer | Promise<Answer>>(true);
     same<Parameters<EchoHandlers["expand"]>, [request: RequestInfo, call: CallContext]>(true);
-    same<ReturnType<EchoHandlers["expand"]>, AsyncIterable<RequestInfo>>(true);
+    same<ReturnType<EchoHandlers["expand"]>, AsyncIterable<Answer>>(true);
     same<Parameters<EchoHandlers["collect"]>[0], AsyncIterableIterator<RequestInfo, undefined>>(
       true,
     );
-    same<ReturnType<EchoHandlers["collect"]>, RequestInfo | Promise<RequestInfo>>(true);
+    same<ReturnType<EchoHandlers["collect"]>, Answer | Promise<Answer>>(true);
     same<Parameters<EchoHandlers["chat"]>[0], AsyncIterableIterator<RequestInfo, undefined>>(true);
-    same<ReturnType<EchoHandlers["chat"]>, AsyncIterable<RequestInfo>>(true);
+    same<ReturnType<EchoHandlers["chat"]>, AsyncIterable<Answer>>(true);
     same<keyof EchoHandlers, "echo" | "expand" | "collect" | "chat">(true);
     expect(Object.keys(right)).toEqual(Object.keys(EchoDefinition.methods));
   });
@@ -81,6 +85,7 @@ describe("handlers", () => {
   });
 
   test("must answer with the right message, all of it, and of the right kind", () => {
+    const retry = RetryInfo.fromPartial({});
     const number = async () => ({ requestId: 1, servingData: "" });
     const incomplete = async function* () {
       yield { requestId: "1" };
@@ -102,8 +107,16 @@ describe("handlers", () => {
       implement(EchoDefinition, { ...right, collect: chat }),
       // @ts-expect-error must not compile: a message of the stream is incomplete
       implement(EchoDefinition, { ...right, chat: incomplete }),
+      // @ts-expect-error must not compile: another message has been encoded
+      implement(EchoDefinition, { ...right, echo: () => encoded(RetryInfo, retry) }),
     ];
-    expect(wrong).toHaveLength(8);
+    expect(wrong).toHaveLength(9);
+  });
+
+  test("may answer with what has been encoded", () => {
+    const answer = encoded(RequestInfo, message("1"));
+    const handlers = { ...right, echo: () => answer } satisfies EchoHandlers;
+    expect(handlers.echo()).toBe(answer);
   });
 
   test("must take what the definition says", () => {
