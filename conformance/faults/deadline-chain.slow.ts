@@ -21,7 +21,7 @@ test("each hop stops within 50 ms after the deadline, and no query is left", asy
   await using products = await startService({
     name: "product-service",
     dataDir: "unused",
-    env: { DATABASE_URL: database, LOG_LEVEL: "debug" },
+    env: { DATABASE_URL: database, LOG_LEVEL: "debug", PRODUCT_CACHE_MS: "0" },
   });
   using toProducts = openChannel(products.target);
   const catalog = createClient(ProductServiceDefinition, toProducts);

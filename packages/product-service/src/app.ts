@@ -25,7 +25,7 @@ export async function startApp(config: Config, options: AppOptions = {}): Promis
   try {
     return await serve({
       config,
-      services: [productHandlers(catalog)],
+      services: [productHandlers(catalog, { cacheMs: config.PRODUCT_CACHE_MS })],
       descriptorSets: [descriptorSet],
       logger,
       onClosed: () => database.close(),

@@ -9,6 +9,7 @@ test("nothing has to be set for development", () => {
   expect(readConfig({})).toEqual({
     GRPC_HOST: "127.0.0.1",
     GRPC_PORT: 50_051,
+    PRODUCT_CACHE_MS: 1_000,
     LOG_LEVEL: "info",
     DATA_DIR: ".data",
     EMBEDDED_DATABASE: false,
@@ -27,6 +28,7 @@ test("everything can be set, and nothing else is taken along", () => {
     NODE_ENV: "production",
     GRPC_HOST: "::",
     GRPC_PORT: "0",
+    PRODUCT_CACHE_MS: "0",
     LOG_LEVEL: "warn",
     DATABASE_URL: "postgresql://user:secret@host:5432/name",
     DATA_DIR: "/var/lib/data",
@@ -51,6 +53,7 @@ test("everything can be set, and nothing else is taken along", () => {
   expect(readConfig({ ...environment, PATH: "/bin" })).toEqual({
     ...environment,
     GRPC_PORT: 0,
+    PRODUCT_CACHE_MS: 0,
     EMBEDDED_DATABASE: true,
     GRPC_MAX_CONNECTION_AGE_MS: 60_000,
     GRPC_MAX_CONNECTIONS: 50,
@@ -67,6 +70,7 @@ test("a variable that is set to nothing counts as unset", () => {
   const names = [
     "GRPC_HOST",
     "GRPC_PORT",
+    "PRODUCT_CACHE_MS",
     "LOG_LEVEL",
     "DATABASE_URL",
     "DATA_DIR",

@@ -21,7 +21,9 @@ beforeEach(async () => {
 });
 
 function start(): Promise<TestService> {
-  return startService({ DATABASE_URL: url, DATA_DIR: "unused", EMBEDDED_DATABASE: false });
+  const database = { DATABASE_URL: url, DATA_DIR: "unused", EMBEDDED_DATABASE: false };
+  // Each call asks the database.
+  return startService(database, { PRODUCT_CACHE_MS: "0" });
 }
 
 const waiting =

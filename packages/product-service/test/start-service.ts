@@ -13,9 +13,12 @@ export interface TestService extends AsyncDisposable {
 }
 
 /** Starts the service as its main does, on a database of the test's. */
-export async function startService(database: DatabaseConfig): Promise<TestService> {
+export async function startService(
+  database: DatabaseConfig,
+  environment: NodeJS.ProcessEnv = {},
+): Promise<TestService> {
   const server = await startApp(
-    { ...readConfig({ GRPC_PORT: "0", LOG_LEVEL: "silent" }), ...database },
+    { ...readConfig({ GRPC_PORT: "0", LOG_LEVEL: "silent", ...environment }), ...database },
     { signals: false },
   );
   const channel = createChannel({ target: server.target, services: [ProductServiceDefinition] });

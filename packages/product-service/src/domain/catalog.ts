@@ -1,6 +1,6 @@
 import { CatalogError } from "./catalog-error.ts";
 import { isProductId, type Product } from "./product.ts";
-import type { Change, Outcome, ProductStore } from "./product-store.ts";
+import { type Change, idOf, type Outcome, type ProductStore } from "./product-store.ts";
 
 /** How many products are read from the store at a time: each reader that stalls holds as many in memory. */
 const pageSize = 100;
@@ -43,7 +43,7 @@ export class Catalog {
     let run: Change[] = [];
     let ids = new Set<string>();
     for (const change of changes) {
-      const id = change.kind === "upsert" ? change.product.id : change.id;
+      const id = idOf(change);
       if (ids.has(id)) {
         outcomes.push(...(await this.#store.apply(run)));
         run = [];

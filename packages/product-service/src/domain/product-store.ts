@@ -5,6 +5,11 @@ export type Change =
   | { readonly kind: "upsert"; readonly product: Product }
   | { readonly kind: "delete"; readonly id: string };
 
+/** The id of the product that a change is about. */
+export function idOf(change: Change): string {
+  return change.kind === "upsert" ? change.product.id : change.id;
+}
+
 /** What a change did. */
 export type Outcome = "created" | "updated" | "unchanged" | "deleted";
 
