@@ -1,7 +1,7 @@
 /** Who is connected by TLS, who is not, and what becomes of certificates that are replaced? On real sockets. */
 import { once } from "node:events";
 import { readFile, rename, writeFile } from "node:fs/promises";
-import { connect as connectHttp2 } from "node:http2";
+import { connect as connectHttp2, constants } from "node:http2";
 import { connect as connectTcp } from "node:net";
 import { join } from "node:path";
 import { connect as connectTls, type ConnectionOptions, type TLSSocket } from "node:tls";
@@ -455,12 +455,28 @@ test.each(["TLSv1.2", "TLSv1.3"] as const)(
   },
 );
 
-test("a handshake that ends during a shutdown leads to no call", async () => {
+test("a handshake that ends during a shutdown leads to no call, and its client hears why", async () => {
   const pair = await issue(ours, "late", { uris: [clientId] });
-  const server = await start({ graceMs: 5_000 });
-  const raw = connectTcp(server.server.port, "localhost");
+  const begun = Promise.withResolvers<void>();
+  const release = Promise.withResolvers<void>();
+  let calls = 0;
+  const held = implement(definition, {
+    async getUser({ userId }: GetUserRequest) {
+      calls += 1;
+      begun.resolve();
+      await release.promise;
+      return User.fromPartial({ id: userId });
+    },
+  });
+  const host = "127.0.0.1";
+  const server = await start({ services: [held], host, graceMs: 20_000 });
+  const raw = connectTcp(server.server.port, host);
   await once(raw, "connect");
+  // Its connection is accepted after that one, and it keeps the server.
+  const call = callOnce(server, { ...pair, caFile });
+  await begun.promise;
   const closed = server.server.close();
+
   const socket = connectTls({
     socket: raw,
     host: "localhost",
@@ -469,14 +485,19 @@ test("a handshake that ends during a shutdown leads to no call", async () => {
     key: await readFile(pair.keyFile),
     ALPNProtocols: ["h2"],
   });
-  socket.on("error", () => undefined).resume();
-  const { promise, resolve } = Promise.withResolvers<void>();
-  socket.once("close", () => {
-    resolve();
+  const session = connectHttp2("https://localhost", { createConnection: () => socket });
+  const stream = session.request({
+    ":method": "POST",
+    ":path": "/org.user.v1.UserService/GetUser",
   });
-  await promise;
+  const refused = once(stream, "error");
+  expect(await once(session, "goaway")).toMatchObject({ 0: constants.NGHTTP2_NO_ERROR });
+  expect(await refused).toMatchObject([{ code: "ERR_HTTP2_STREAM_ERROR" }]);
+  expect(stream.rstCode).toBe(constants.NGHTTP2_REFUSED_STREAM);
+  release.resolve();
+  await call;
   await closed;
-  expect(server.callers).toEqual([]);
+  expect(calls).toBe(1);
 });
 
 test("a handshake that does not go on holds no shutdown up", async () => {

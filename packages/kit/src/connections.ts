@@ -59,6 +59,7 @@ export class Connections {
   readonly #uses = new Map<ServerHttp2Session, ConnectionUse>();
   readonly #http2Server: Http2Server;
   readonly #options: ConnectionsOptions;
+  #isRetired = false;
 
   /** For a server of grpc-js that has a connection injector, and no other way to be connected to. */
   constructor(server: Server, options: ConnectionsOptions) {
@@ -97,10 +98,16 @@ export class Connections {
     boundControlFrames(session);
     this.#keep(session);
     this.#http2Server.emit("session", session);
+    // Its TLS handshake was under way. To its client, a connection that is closed without a word is a failure.
+    if (this.#isRetired) void retire(session);
   }
 
-  /** Ends all of them. Resolves once every client knows that it has to send its next calls elsewhere, or has left. */
+  /**
+   * Ends all of them, and those to come. Resolves once the clients of those that are there know that they have to send
+   * their next calls elsewhere, or have left.
+   */
   async retire(): Promise<void> {
+    this.#isRetired = true;
     await Promise.all(Array.from(this.#sessions, retire));
   }
 

@@ -33,7 +33,6 @@ const handshakeTimeoutMs = 10_000;
 export class TlsAcceptor {
   readonly #server: Server;
   readonly #timer: NodeJS.Timeout;
-  #isClosed = false;
 
   /** Throws a `TlsFileError` where the files are of no use. */
   constructor(
@@ -49,11 +48,7 @@ export class TlsAcceptor {
       requestCert: clientCaFile !== undefined,
       rejectUnauthorized: clientCaFile !== undefined,
     });
-    this.#server.on("secureConnection", (socket) => {
-      // Whoever comes so late has not heard that the server is shutting down.
-      if (this.#isClosed) socket.destroy();
-      else secured(socket);
-    });
+    this.#server.on("secureConnection", secured);
     const log = sparingly((fields) => {
       logger.info(fields, "a client could not be connected by TLS");
     });
@@ -86,9 +81,8 @@ export class TlsAcceptor {
     this.#server.emit("connection", socket);
   }
 
-  /** Looks at the files no more, and ends connections as soon as their handshakes are over. */
+  /** Looks at the files no more. */
   close(): void {
-    this.#isClosed = true;
     clearInterval(this.#timer);
   }
 }
