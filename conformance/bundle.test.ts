@@ -3,6 +3,7 @@ import { cp, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { type Clients, Code, connect } from "@org/client";
+import { startPostgres } from "@org/database/testing";
 import { createChannel, createClient } from "@org/kit/client";
 import { HealthCheckResponse_ServingStatus, HealthDefinition } from "@org/kit/health";
 import { mustRunTool, root, runTool } from "./support/run-tool.ts";
@@ -51,6 +52,28 @@ describe.each(["product-service", "user-service"] as const)("%s", (name) => {
     service.kill("SIGTERM");
     expect(await service.ended).toEqual({ code: 0, signal: null });
   });
+
+  test("runs with workers, all of which start at once on an empty database", async () => {
+    await using postgres = await startPostgres();
+    const entry = join(bundle, "main.js");
+    const env = { DATABASE_URL: await postgres.createDatabase(), WORKERS: "3" };
+    await using service = await startService({ name, dataDir: "unused", entry, env });
+    const { target } = service;
+    const clients = connect({ products: target, users: target });
+    try {
+      await expect(calls[name](clients)).rejects.toMatchObject({ code: Code.NOT_FOUND });
+      service.kill("SIGHUP");
+      await service.logged("restarted the workers");
+      await expect(calls[name](clients)).rejects.toMatchObject({ code: Code.NOT_FOUND });
+    } finally {
+      clients.close();
+    }
+    service.kill("SIGTERM");
+    expect(await service.ended).toEqual({ code: 0, signal: null });
+    expect(service.log.filter(({ level }) => level > 30)).toEqual([]);
+    const pids = new Set(Array.from(service.printed().matchAll(/"pid":(\d+)/g), ([, pid]) => pid));
+    expect(pids.size).toBe(1 + 3 + 3);
+  }, 120_000);
 
   test("does not load the embedded database where it has a server", async () => {
     const without = `${bundle}-without-database`;

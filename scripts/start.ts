@@ -26,7 +26,9 @@ async function start(): Promise<void> {
       "data-dir": { type: "string", default: join(root, ".data") },
     },
   });
-  const environment = { LOG_LEVEL: "warn", ...process.env, DATA_DIR: values["data-dir"] };
+  // Both services are in this process, whatever WORKERS says.
+  const fixed = { DATA_DIR: values["data-dir"], WORKERS: "1" };
+  const environment = { LOG_LEVEL: "warn", ...process.env, ...fixed };
   console.log(
     "Starting both services; the first time, their databases are made (some seconds) ...",
   );

@@ -27,8 +27,8 @@ export interface ServiceProcess extends AsyncDisposable {
   readonly log: readonly LogLine[];
   /** All that it has printed so far, to both of its streams. */
   printed(): string;
-  /** Resolves once it has logged that message. Rejects where it ends without. */
-  logged(msg: string): Promise<void>;
+  /** Resolves once it has logged that message, n times. Rejects where it ends without. */
+  logged(msg: string, times?: number): Promise<void>;
   kill(signal: NodeJS.Signals): void;
   /** Its memory at the moment, in bytes. */
   residentBytes(): number;
@@ -52,9 +52,14 @@ process.once("exit", () => {
   for (const child of children) child.kill("SIGKILL");
 });
 
-/** Starts a service on a free port. Resolves once it serves; rejects, with what it printed, where it does not. */
+/**
+ * Starts a service on a free port. Resolves once it serves, with all of its workers; rejects, with what it printed,
+ * where it does not.
+ */
 export async function startService(options: ServiceProcessOptions): Promise<ServiceProcess> {
   const { name, env } = options;
+  // With workers, the line of each of them comes before that of their primary.
+  const workers = env?.["WORKERS"] === undefined ? undefined : Number(env["WORKERS"]);
   const dataDir = await databaseFolder(options);
   const file = options.entry ?? join(root, "packages", name, "src/main.ts");
   const child = spawn(process.execPath, [file], {
@@ -74,14 +79,17 @@ export async function startService(options: ServiceProcessOptions): Promise<Serv
   const log: LogLine[] = [];
   let printed = "";
   const waiting = new Map<string, PromiseWithResolvers<void>>();
+  const counts = new Map<string, number>();
   const serving = Promise.withResolvers<number>();
   createInterface({ input: child.stdout }).on("line", (text) => {
     printed += `${text}\n`;
     const line = parseLine(text);
     if (line === undefined) return;
     log.push(line);
-    if (line.port !== undefined) serving.resolve(line.port);
-    waiting.get(line.msg)?.resolve();
+    if (line.port !== undefined && line.workers === workers) serving.resolve(line.port);
+    const count = (counts.get(line.msg) ?? 0) + 1;
+    counts.set(line.msg, count);
+    waiting.get(`${count} ${line.msg}`)?.resolve();
   });
   child.stderr.setEncoding("utf8").on("data", (text: string) => {
     printed += text;
@@ -102,10 +110,11 @@ export async function startService(options: ServiceProcessOptions): Promise<Serv
     ended: ended.promise,
     log,
     printed: () => printed,
-    logged(msg) {
-      if (log.some((line) => line.msg === msg)) return Promise.resolve();
-      const entry = waiting.get(msg) ?? Promise.withResolvers<void>();
-      waiting.set(msg, entry);
+    logged(msg, times = 1) {
+      if ((counts.get(msg) ?? 0) >= times) return Promise.resolve();
+      const key = `${times} ${msg}`;
+      const entry = waiting.get(key) ?? Promise.withResolvers<void>();
+      waiting.set(key, entry);
       return entry.promise;
     },
     kill: (signal) => void child.kill(signal),
@@ -126,7 +135,12 @@ async function databaseFolder({ name, dataDir, env }: ServiceProcessOptions): Pr
   return dataDir;
 }
 
-function parseLine(text: string): (LogLine & { readonly port: number | undefined }) | undefined {
+interface ParsedLine extends LogLine {
+  readonly port: number | undefined;
+  readonly workers: number | undefined;
+}
+
+function parseLine(text: string): ParsedLine | undefined {
   let line: unknown;
   try {
     line = JSON.parse(text);
@@ -139,7 +153,8 @@ function parseLine(text: string): (LogLine & { readonly port: number | undefined
   const { level, msg } = line;
   if (typeof level !== "number" || typeof msg !== "string") return undefined;
   const port = "port" in line && typeof line.port === "number" ? line.port : undefined;
-  return { level, msg, port };
+  const workers = "workers" in line && typeof line.workers === "number" ? line.workers : undefined;
+  return { level, msg, port, workers };
 }
 
 /** The memory of a process at the moment, in bytes. */

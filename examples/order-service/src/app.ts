@@ -5,9 +5,12 @@ import { Checkout } from "./domain/checkout.ts";
 import { orderHandlers } from "./handlers/order-handlers.ts";
 import { orgCatalog } from "./upstream/org-catalog.ts";
 
+/** The service's name, in its log. */
+export const name = "order-service";
+
 /** Puts order-service together and starts it. */
 export async function startApp(config: Config): Promise<RunningServer> {
-  const logger = createLogger({ name: "order-service", level: config.LOG_LEVEL });
+  const logger = createLogger({ name, level: config.LOG_LEVEL });
   const tls = clientTlsOf(config);
   const clients = connect({
     products: config.PRODUCTS_TARGET,

@@ -24,18 +24,32 @@ export const databaseEnvironment: {
   EMBEDDED_DATABASE: z.stringbool({ error: "must be true or false" }).default(false),
 };
 
-/** Refuses the embedded database in production, unless it is asked for: for the schema's `superRefine`. */
-export function refuseEmbeddedInProduction(
-  config: DatabaseConfig & { readonly NODE_ENV?: string | undefined },
+/**
+ * Refuses the embedded database where it does not do: in production, unless it is asked for, and for several processes.
+ * For the schema's `superRefine`.
+ */
+export function refuseUnfitEmbedded(
+  config: DatabaseConfig & {
+    readonly NODE_ENV?: string | undefined;
+    readonly WORKERS?: number | undefined;
+  },
   context: z.RefinementCtx,
 ): void {
-  const isEmbedded = config.DATABASE_URL === undefined;
-  if (config.NODE_ENV !== "production" || !isEmbedded || config.EMBEDDED_DATABASE) return;
-  context.addIssue({
-    code: "custom",
-    path: ["DATABASE_URL"],
-    message:
+  if (config.DATABASE_URL !== undefined) return;
+  const refuse = (name: string, message: string): void => {
+    context.addIssue({ code: "custom", path: [name], message });
+  };
+  if (config.NODE_ENV === "production" && !config.EMBEDDED_DATABASE) {
+    refuse(
+      "DATABASE_URL",
       "must be set in production: the embedded database survives the end of its process but not " +
-      "a power cut; EMBEDDED_DATABASE=true accepts that",
-  });
+        "a power cut; EMBEDDED_DATABASE=true accepts that",
+    );
+  }
+  if (config.WORKERS !== undefined && config.WORKERS > 1) {
+    refuse(
+      "WORKERS",
+      "must be 1 where DATABASE_URL is not set: the embedded database belongs to one process",
+    );
+  }
 }

@@ -4,7 +4,7 @@ export { DatabaseUnavailableError } from "./database-unavailable-error.ts";
 export {
   type DatabaseConfig,
   databaseEnvironment,
-  refuseEmbeddedInProduction,
+  refuseUnfitEmbedded,
 } from "./environment.ts";
 export type { CurrentCall } from "./limits.ts";
 export type { Migrations } from "./migrate.ts";

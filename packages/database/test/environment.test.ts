@@ -1,10 +1,14 @@
 import { describe, expect, test } from "@jest/globals";
 import { z } from "zod";
-import { databaseEnvironment, refuseEmbeddedInProduction } from "../src/index.ts";
+import { databaseEnvironment, refuseUnfitEmbedded } from "../src/index.ts";
 
 const schema = z
-  .object({ NODE_ENV: z.string().optional(), ...databaseEnvironment })
-  .superRefine(refuseEmbeddedInProduction);
+  .object({
+    NODE_ENV: z.string().optional(),
+    WORKERS: z.coerce.number().optional(),
+    ...databaseEnvironment,
+  })
+  .superRefine(refuseUnfitEmbedded);
 
 /** What is wrong with an environment, by variable. */
 function problemsOf(environment: Record<string, string>): Record<string, string> {
@@ -67,4 +71,21 @@ describe("production", () => {
   test.each(["development", "test"])("is not %s", (name) => {
     expect(problemsOf({ NODE_ENV: name })).toEqual({});
   });
+});
+
+test.each([
+  ["1", {}, {}],
+  ["2", { DATABASE_URL: "postgresql://host/name" }, {}],
+  [
+    "2",
+    { EMBEDDED_DATABASE: "true" },
+    {
+      WORKERS:
+        "must be 1 where DATABASE_URL is not set: the embedded database belongs to one process",
+    },
+  ],
+])("WORKERS=%s with %o", (workers, environment, problems) => {
+  for (const NODE_ENV of ["", "development"]) {
+    expect(problemsOf({ NODE_ENV, WORKERS: workers, ...environment })).toEqual(problems);
+  }
 });

@@ -61,6 +61,7 @@ export {
   type Violation,
 } from "./rpc-error.ts";
 export { runMain, type RunMainOptions } from "./run-main.ts";
+export { runService, type RunServiceOptions } from "./run-service.ts";
 export { readServerConfig, type ServerConfig, serverEnvironment } from "./server-config.ts";
 export {
   defaultGraceMs,

@@ -199,7 +199,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     }
     return closed.promise;
   };
-  if (signals) closeOnSignal(close, closed.promise, logger);
+  if (signals) closeOnSignal({ close, closed: closed.promise, logger });
   setHealth("SERVING");
   // Last: whoever waits for this line may send a signal at once.
   logger.info(

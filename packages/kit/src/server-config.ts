@@ -1,4 +1,5 @@
 import { statSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { z } from "zod";
 import { readEnvironment } from "./environment.ts";
 import {
@@ -13,6 +14,8 @@ import { refuseUnsafe } from "./refuse-unsafe.ts";
 export interface ServerConfig {
   /** `production` refuses what is good enough for a laptop only. */
   readonly NODE_ENV?: string | undefined;
+  /** How many processes answer the calls; with 1, this one does. */
+  readonly WORKERS: number;
   /** The address to listen on; the default is not reached from other machines. */
   readonly GRPC_HOST: string;
   /** How old a connection gets before its client is asked to make a new one, in milliseconds. */
@@ -53,6 +56,9 @@ export interface ServerConfig {
   readonly AUTH_DISABLED: boolean;
 }
 
+/** More is a mistake. */
+const maxWorkers = 1_000;
+
 const file = z.string().optional();
 const readableFile = z
   .string()
@@ -64,8 +70,8 @@ function flag(otherwise: boolean): z.ZodType<boolean> {
 }
 
 /** A whole number of something, in digits. */
-function count(what: string, max: number): z.ZodCoercedNumber {
-  const error = `must be a whole number of ${what}, from 1 to ${max.toLocaleString("en")}`;
+function count(what: string, max: number, orElse = ""): z.ZodCoercedNumber {
+  const error = `must be a whole number of ${what}, from 1 to ${max.toLocaleString("en")}${orElse}`;
   return z.coerce.number({ error }).int({ error }).min(1, { error }).max(max, { error });
 }
 
@@ -82,6 +88,12 @@ export const serverEnvironment: {
   readonly [K in keyof ServerConfig]-?: z.ZodType<ServerConfig[K]>;
 } = {
   NODE_ENV: z.string().optional(),
+  WORKERS: z
+    .preprocess(
+      (value) => (value === "auto" ? availableParallelism() : value),
+      count("processes", maxWorkers, ", or auto: as many as there are processors"),
+    )
+    .default(1),
   GRPC_HOST: z
     .string()
     .min(1, { error: "must be an address, such as 0.0.0.0" })

@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { describe, expect, test } from "@jest/globals";
 import { z } from "zod";
 import {
@@ -81,6 +82,11 @@ describe("what is not is refused, and the variable is named", () => {
 });
 
 test.each([
+  [
+    "WORKERS",
+    "0",
+    "a whole number of processes, from 1 to 1,000, or auto: as many as there are processors",
+  ],
   ["GRPC_MAX_CONNECTIONS", "0", "a whole number of connections, from 1 to 1,000,000"],
   ["GRPC_MAX_CONCURRENT_CALLS", "many", "a whole number of calls, from 1 to 1,000,000"],
   [
@@ -94,6 +100,12 @@ test.each([
   expect(() => read({ [name]: value })).toThrow(
     `${name} is ${JSON.stringify(value)}: it must be ${expected}`,
   );
+});
+
+test("WORKERS is a number, or that of the processors", () => {
+  expect(read({}).WORKERS).toBe(1);
+  expect(read({ WORKERS: "3" }).WORKERS).toBe(3);
+  expect(read({ WORKERS: "auto" }).WORKERS).toBe(availableParallelism());
 });
 
 test("the files are handed to both sides of TLS", () => {

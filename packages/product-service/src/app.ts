@@ -7,7 +7,8 @@ import { productHandlers } from "./handlers/product-handlers.ts";
 import { migrations } from "./store/migrations.ts";
 import { SqlProductStore } from "./store/sql-product-store.ts";
 
-const name = "product-service";
+/** The service's name: in its log, and of its database. */
+export const name = "product-service";
 
 export { type Config, readConfig } from "./config.ts";
 

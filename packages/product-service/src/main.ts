@@ -1,8 +1,11 @@
 import { DatabaseUnavailableError, DataDirInUseError } from "@org/database";
-import { runMain } from "@org/kit";
-import { startApp } from "./app.ts";
+import { runService } from "@org/kit";
+import { name, startApp } from "./app.ts";
 import { readConfig } from "./config.ts";
 
-await runMain(() => startApp(readConfig()), {
+await runService({
+  name,
+  readConfig,
+  start: startApp,
   operatorErrors: [DataDirInUseError, DatabaseUnavailableError],
 });

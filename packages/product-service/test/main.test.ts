@@ -47,13 +47,27 @@ describe("a start that cannot be ends with 1, and says why in one sentence", () 
     });
   });
 
-  test("a database server that nobody finds", async () => {
+  test.each(["1", "3"])("a database server that nobody finds, WORKERS=%s", async (workers) => {
     const port = await freePort();
-    await using main = start({ DATABASE_URL: `postgresql://user:secret@127.0.0.1:${port}/name` });
+    await using main = start({
+      DATABASE_URL: `postgresql://user:secret@127.0.0.1:${port}/name`,
+      WORKERS: workers,
+    });
     expect(await main.exit).toEqual({
       code: 1,
       signal: null,
       stderr: `the database cannot be reached: connect ECONNREFUSED 127.0.0.1:${port}\n`,
+    });
+  });
+
+  test("the embedded database, with workers", async () => {
+    await using main = start({ WORKERS: "2" });
+    expect(await main.exit).toEqual({
+      code: 1,
+      signal: null,
+      stderr:
+        'the environment is wrong:\n  WORKERS is "2": it must be 1 where DATABASE_URL is not set: ' +
+        "the embedded database belongs to one process\n",
     });
   });
 

@@ -9,7 +9,8 @@ import { userHandlers } from "./handlers/user-handlers.ts";
 import { migrations } from "./store/migrations.ts";
 import { SqlUserStore } from "./store/sql-user-store.ts";
 
-const name = "user-service";
+/** The service's name: in its log, and of its database. */
+export const name = "user-service";
 
 export { type Config, readConfig } from "./config.ts";
 

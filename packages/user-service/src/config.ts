@@ -1,8 +1,4 @@
-import {
-  type DatabaseConfig,
-  databaseEnvironment,
-  refuseEmbeddedInProduction,
-} from "@org/database";
+import { type DatabaseConfig, databaseEnvironment, refuseUnfitEmbedded } from "@org/database";
 import { portVariable, readServerConfig, type ServerConfig, serverEnvironment } from "@org/kit";
 import { z } from "zod";
 
@@ -14,7 +10,7 @@ export interface Config extends ServerConfig, DatabaseConfig {
 
 const schema: z.ZodType<Config> = z
   .object({ ...serverEnvironment, ...databaseEnvironment, GRPC_PORT: portVariable(50_052) })
-  .superRefine(refuseEmbeddedInProduction);
+  .superRefine(refuseUnfitEmbedded);
 
 /** Reads the configuration. Throws an EnvironmentError that names each variable which is wrong. */
 export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config {

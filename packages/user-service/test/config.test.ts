@@ -10,6 +10,7 @@ test("nothing has to be set for development", () => {
     GRPC_HOST: "127.0.0.1",
     GRPC_PORT: 50_052,
     LOG_LEVEL: "info",
+    WORKERS: 1,
     DATA_DIR: ".data",
     EMBEDDED_DATABASE: false,
     GRPC_MAX_CONNECTION_AGE_MS: 300_000,
@@ -25,6 +26,7 @@ test("nothing has to be set for development", () => {
 test("everything can be set, and nothing else is taken along", () => {
   const environment = {
     NODE_ENV: "production",
+    WORKERS: "4",
     GRPC_HOST: "::",
     GRPC_PORT: "0",
     LOG_LEVEL: "warn",
@@ -50,6 +52,7 @@ test("everything can be set, and nothing else is taken along", () => {
   };
   expect(readConfig({ ...environment, PATH: "/bin" })).toEqual({
     ...environment,
+    WORKERS: 4,
     GRPC_PORT: 0,
     EMBEDDED_DATABASE: true,
     GRPC_MAX_CONNECTION_AGE_MS: 60_000,
@@ -65,6 +68,7 @@ test("everything can be set, and nothing else is taken along", () => {
 
 test("a variable that is set to nothing counts as unset", () => {
   const names = [
+    "WORKERS",
     "GRPC_HOST",
     "GRPC_PORT",
     "LOG_LEVEL",
@@ -116,6 +120,11 @@ describe("a wrong value is named, with what it should be", () => {
       "DATABASE_URL",
       "mysql://user:secret@host/name",
       "DATABASE_URL is a value that is not shown: it must be a URL such as postgresql://user:password@host:5432/name",
+    ],
+    [
+      "WORKERS",
+      "2",
+      'WORKERS is "2": it must be 1 where DATABASE_URL is not set: the embedded database belongs to one process',
     ],
     ["AUTH_DISABLED", "maybe", 'AUTH_DISABLED is "maybe": it must be true or false'],
   ])("%s=%s", (name, value, line) => {
