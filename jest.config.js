@@ -1,11 +1,19 @@
 const ignored = ["/node_modules/", "/dist/", "/gen/", "/\\.packed/", "/\\.data/"];
 
+/** The suites of the kit that call: they run once for each of those who make the calls of a channel. */
+const callers = [
+  ...["backpressure", "calls", "cancellation", "deadlines", "error-details", "errors"],
+  ...["grpc-js-server", "leaks", "policy-deadlines", "propagation", "redaction", "retries"],
+  ...["retry-policy", "shutdown", "survival", "token"],
+];
+
 /**
- * Modules stay ES modules, so jest runs on `node --experimental-vm-modules`: `pnpm test:unit`.
+ * What all suites have in common. Modules stay ES modules, so jest runs on `node --experimental-vm-modules`:
+ * `pnpm test:unit`.
  *
  * @type {import("jest").Config}
  */
-export default {
+export const common = {
   testMatch: [
     "<rootDir>/packages/*/test/**/*.test.ts",
     "<rootDir>/conformance/**/*.test.ts",
@@ -30,6 +38,19 @@ export default {
   // Tests name what they use, from @jest/globals, where it has types.
   injectGlobals: false,
   testEnvironment: "node",
+};
+
+/** @type {import("jest").Config} */
+export default {
+  projects: [
+    common,
+    {
+      ...common,
+      displayName: "grpc-js",
+      testMatch: callers.map((name) => `<rootDir>/packages/kit/test/${name}.test.ts`),
+      globals: { callsOf: "grpc-js" },
+    },
+  ],
   // One more than a small machine has cores: some tests wait for a grace to pass. Many more would make
   // those that start servers and databases time out.
   maxWorkers: 3,

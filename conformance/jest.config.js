@@ -1,4 +1,4 @@
-import common from "../jest.config.js";
+import { common } from "../jest.config.js";
 
 /**
  * The suites that take minutes, one after the other, so that none disturbs what another measures:

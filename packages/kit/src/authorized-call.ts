@@ -1,6 +1,7 @@
-import { Metadata } from "@grpc/grpc-js";
+import type { Metadata } from "@grpc/grpc-js";
 import type { CallOptions } from "./call-options.ts";
 import { Code } from "./code.ts";
+import { FixedMetadata } from "./fixed-metadata.ts";
 import { RpcError } from "./rpc-error.ts";
 import { type Authorization, authorizationBy, type Token, TokenError } from "./token.ts";
 
@@ -42,8 +43,7 @@ function attempt(authorization: Authorization): string | Promise<string> {
 
 /** Metadata with the header, made once for all calls that have no metadata of their own. */
 class HeaderMetadata {
-  #header: string | undefined;
-  #metadata = new Metadata();
+  #metadata: FixedMetadata | undefined;
 
   with(header: string, own: Metadata | undefined): Metadata {
     if (own !== undefined) {
@@ -51,10 +51,8 @@ class HeaderMetadata {
       both.set("authorization", header);
       return both;
     }
-    if (header !== this.#header) {
-      this.#header = header;
-      this.#metadata = new Metadata();
-      this.#metadata.set("authorization", header);
+    if (this.#metadata?.headers[1] !== header) {
+      this.#metadata = new FixedMetadata("authorization", header);
     }
     return this.#metadata;
   }

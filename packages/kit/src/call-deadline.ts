@@ -20,8 +20,8 @@ export function endOf(
   { timeoutMs, maxTimeoutMs }: MethodCaller,
   { deadline, timeoutMs: wait = timeoutMs }: CallOptions,
   parent: CallScope | undefined,
+  now: number,
 ): number {
-  const now = Date.now();
   const left = deadline === undefined ? wait : deadline.getTime() - now;
   if (Number.isNaN(left)) throw new RangeError("the deadline is not a time");
   const allowed = Math.min(left, maxTimeoutMs, (parent?.endsAt ?? Infinity) - now);
@@ -44,6 +44,7 @@ export class CallDeadline implements CallTiming {
   #pending: PendingDeadline | undefined;
   #isSent = false;
   #hasPassed = false;
+  #isOver = false;
 
   constructor(endsAt: number, call: TimedCall, resets: StreamResets) {
     this.endsAt = endsAt;
@@ -52,13 +53,12 @@ export class CallDeadline implements CallTiming {
   }
 
   /** Begins to wait for it: in a queue of deadlines that are as far away, where there is one. */
-  watch(queue: DeadlineQueue | undefined): void {
+  watch(now: number, queue: DeadlineQueue | undefined): void {
+    if (this.#hasPassed || this.#isOver) return;
     const pass = (): void => {
       this.pass();
     };
-    const leftMs = this.endsAt - Date.now();
-    if (leftMs <= 0) pass();
-    else this.#pending = queue?.add(pass) ?? timeout(leftMs, pass);
+    this.#pending = queue?.add(pass) ?? timeout(this.endsAt - now, pass);
   }
 
   /** The deadline is there. */
@@ -69,12 +69,13 @@ export class CallDeadline implements CallTiming {
     this.#call.expire(
       this.#isSent ? "the deadline passed" : "the deadline passed before the call was sent",
     );
-    if (this.#isSent) this.#pending = this.#resets.leave(this.#discard);
+    if (this.#isSent && !this.#isOver) this.#pending = this.#resets.leave(this.#discard);
     else this.#discard();
   }
 
   /** The call has ended on the wire. */
   over(): void {
+    this.#isOver = true;
     this.#pending?.cancel();
   }
 

@@ -1,5 +1,9 @@
-import { Metadata, type StatusObject } from "@grpc/grpc-js";
+import type { Metadata, StatusObject } from "@grpc/grpc-js";
 import { Code } from "./code.ts";
+import type { WireStatus } from "./wire-call.ts";
+
+/** What is said of an answer that nobody can read. */
+export const unknownCompression = "the answer is compressed in a way that the client does not know";
 
 /**
  * What grpc-js says where no address answers, around what is wrong: each policy repeats what the one below it says,
@@ -18,17 +22,21 @@ const timerJitterMs = 10;
  * may come before our own timer: "the client is encouraged to check whether the deadline has expired and fail the call
  * with DEADLINE_EXCEEDED instead of CANCELLED" (https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md).
  */
-export function readable(status: Partial<StatusObject>, endsAt: number): StatusObject {
-  const { code, details = "", metadata = new Metadata() } = status;
+export function readable(status: WireStatus, endsAt: number): StatusObject {
+  if (isComplete(status) && status.code !== Code.CANCELLED) return status;
+  const { code, details, metadata } = status;
   if (code === undefined) {
-    const text = "the answer is compressed in a way that the client does not know";
-    return { code: Code.INTERNAL, details: text, metadata };
+    return { code: Code.INTERNAL, details: unknownCompression, metadata };
   }
-  const isReset = code === Code.CANCELLED && Object.keys(metadata.getMap()).length === 0;
+  const isReset = Object.keys(metadata.getMap()).length === 0;
   if (isReset && Date.now() + timerJitterMs >= endsAt) {
     return { code: Code.DEADLINE_EXCEEDED, details: "the deadline passed", metadata };
   }
   return { code, details, metadata };
+}
+
+function isComplete(status: WireStatus): status is WireStatus & StatusObject {
+  return status.code !== undefined;
 }
 
 /**
@@ -38,10 +46,10 @@ export function readable(status: Partial<StatusObject>, endsAt: number): StatusO
 export function corrected(status: StatusObject): StatusObject {
   const { code, details } = status;
   if (code === Code.INTERNAL && details === "Write error: write after end") {
-    return { ...status, code: Code.OK };
+    return { code: Code.OK, details, metadata: status.metadata };
   }
   return code === Code.UNAVAILABLE
-    ? { ...status, details: details.replaceAll(wrapping, "") }
+    ? { code, details: details.replaceAll(wrapping, ""), metadata: status.metadata }
     : status;
 }
 

@@ -6,11 +6,13 @@ import { type ClientTls, TlsConnector } from "./client-tls.ts";
 import { ConnectionCredentials } from "./connection-credentials.ts";
 import type { ServiceDefinition } from "./definition.ts";
 import { keepHeadersOutOfLog } from "./grpc-js-log.ts";
+import { http2SettingsOf } from "./http2-channel.ts";
 import { defaultMaxMessageBytes } from "./limits.ts";
 import type { Logger } from "./logger.ts";
 import { serviceConfigOf } from "./service-config.ts";
 import { requireServiceConfig } from "./service-config-schema.ts";
 import { StreamResets } from "./stream-resets.ts";
+import type { WireCall } from "./wire-call.ts";
 
 /**
  * How many bytes of one call's requests are kept for a retry: 64 KiB. A call that sends more is not
@@ -58,6 +60,13 @@ export interface ChannelSettings {
   readonly maxReceiveMessageBytes?: number;
   /** The largest request that is sent, in bytes; 10 MiB by default. */
   readonly maxSendMessageBytes?: number;
+  /**
+   * Who makes the calls of `createClient`. `http2`, the default: the kit itself, on the connections that grpc-js makes
+   * and balances. `grpc-js`: grpc-js's own layers, which take up to twice the processor time for a unary call; also
+   * where `channelOptions` ask for what only they do: hedging, timeouts in a service config, one from a name server,
+   * compressed requests, or channelz. Either way calls behave the same, but for the texts of some errors.
+   */
+  readonly calls?: "http2" | "grpc-js";
   /** Where to log calls that were retried, replicas that are silent, and certificates; nowhere by default. */
   readonly logger?: Logger;
   /** grpc-js's own options; they win over those above. */
@@ -68,6 +77,8 @@ export interface ChannelSettings {
 export interface ChannelDetails {
   readonly settings: ChannelSettings;
   readonly resets: StreamResets;
+  /** What begins calls of a method, given its path. It throws where the channel is closed. */
+  opener(path: string): () => WireCall;
 }
 
 const detailsOf = new WeakMap<Channel, ChannelDetails>();
@@ -92,6 +103,7 @@ export function createChannel(settings: ChannelSettings): Channel {
     keepaliveMs = 250,
     maxReceiveMessageBytes = defaultMaxMessageBytes,
     maxSendMessageBytes = defaultMaxMessageBytes,
+    calls = "http2",
     logger,
     channelOptions,
   } = settings;
@@ -131,8 +143,22 @@ export function createChannel(settings: ChannelSettings): Channel {
       resets.allows(limit);
     },
   });
-  const channel = new ChannelGroup({ size: connections, target, credentials, options, resets });
-  detailsOf.set(channel, { settings, resets });
+  const http2 =
+    calls === "grpc-js"
+      ? undefined
+      : http2SettingsOf(options, {
+          scheme: tls === undefined ? "http" : "https",
+          balancesByTrailers: channelOptions?.["grpc.service_config"] !== undefined,
+        });
+  const channel = new ChannelGroup({
+    size: connections,
+    target,
+    credentials,
+    options,
+    http2,
+    resets,
+  });
+  detailsOf.set(channel, { settings, resets, opener: (path) => channel.opener(path) });
   return channel;
 }
 

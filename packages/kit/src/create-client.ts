@@ -6,7 +6,7 @@ import { ClientCall } from "./client-call.ts";
 import { DeadlineQueue } from "./deadline-queue.ts";
 import {
   decoderOf,
-  encoderOf,
+  framedEncoderOf,
   kindOf,
   type MethodDefinition,
   type MethodKind,
@@ -17,6 +17,7 @@ import {
 } from "./definition.ts";
 import { codeName } from "./code.ts";
 import { channelDetailsOf } from "./create-channel.ts";
+import { GrpcJsCall } from "./grpc-js-call.ts";
 import type { Logger } from "./logger.ts";
 import type { MethodCaller } from "./method-caller.ts";
 import { neverLog } from "./redaction.ts";
@@ -115,11 +116,10 @@ export function createClient<D extends ServiceDefinition>(
     const own = Math.min(timeoutMs ?? usual, maxTimeoutMs);
     const isRetried =
       common?.retry !== undefined && policy !== undefined && policy.idempotency !== "UNKNOWN";
-    const encode = encoderOf(requestType);
+    const encode = framedEncoderOf(requestType);
     const path = pathOf(serviceName, method);
     const caller: MethodCaller = {
-      channel,
-      path,
+      open: details?.opener(path) ?? (() => new GrpcJsCall(channel, path)),
       timeoutMs: own,
       maxTimeoutMs,
       resets,
@@ -154,14 +154,12 @@ type UntypedMethod = (input: never, options?: CallOptions) => unknown;
 /** Makes the function that calls a method. */
 const callers: Readonly<Record<MethodKind, (caller: MethodCaller) => UntypedMethod>> = {
   unary: (caller) => (request: unknown, options?: CallOptions) => {
-    const call = new ClientCall(caller, options);
-    return call.receiveOne(() => {
+    return new ClientCall(caller, options).receiveOne((call) => {
       call.sendOne(request);
     });
   },
   clientStream: (caller) => (requests: Inputs, options?: CallOptions) => {
-    const call = new ClientCall(caller, options);
-    return call.receiveOne(() => void call.sendAll(requests));
+    return new ClientCall(caller, options).receiveOne((call) => void call.sendAll(requests));
   },
   serverStream: (caller) => (request: unknown, options?: CallOptions) => {
     const call = new ClientCall(caller, options);

@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from "node:http2";
 import { Metadata } from "@grpc/grpc-js";
+import { FixedMetadata } from "./fixed-metadata.ts";
 
 /**
  * The names that HTTP/2 and gRPC use themselves. Those of HTTP/1 connections end the process of a
@@ -30,6 +31,7 @@ const singular: ReadonlySet<string> = new Set([
  * last value of those that have one.
  */
 export function sendable(metadata: Metadata): Metadata {
+  if (metadata instanceof FixedMetadata) return metadata;
   let rest = metadata;
   const change = (): Metadata => (rest === metadata ? (rest = metadata.clone()) : rest);
   for (const name of Object.keys(metadata.getMap())) {

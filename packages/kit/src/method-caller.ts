@@ -1,11 +1,12 @@
-import type { Channel, StatusObject } from "@grpc/grpc-js";
+import type { StatusObject } from "@grpc/grpc-js";
 import type { DeadlineQueue } from "./deadline-queue.ts";
 import type { StreamResets } from "./stream-resets.ts";
+import type { WireCall } from "./wire-call.ts";
 
 /** What one method needs to be called. Made once, with the client. */
 export interface MethodCaller {
-  readonly channel: Channel;
-  readonly path: string;
+  /** Begins a call on the channel. Throws where that is closed. */
+  readonly open: () => WireCall;
   /** How long a call may take that does not say, in milliseconds. */
   readonly timeoutMs: number;
   /** How long any call may take, in milliseconds. */
@@ -18,6 +19,7 @@ export interface MethodCaller {
   readonly isRetried: boolean;
   /** Told of a call that ended after retries; undefined where there is nobody to tell, or nothing is retried. */
   readonly onRetried: ((retries: number, status: StatusObject) => void) | undefined;
+  /** The message with its prefix. */
   readonly encode: (message: unknown) => Buffer;
   readonly decode: (bytes: Buffer) => unknown;
 }

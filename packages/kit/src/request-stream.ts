@@ -1,4 +1,4 @@
-import type { Channel } from "@grpc/grpc-js";
+import type { WireCall } from "./wire-call.ts";
 
 /** The messages to send on a stream. */
 export type Inputs = AsyncIterable<unknown> | Iterable<unknown>;
@@ -7,19 +7,20 @@ type InputIterator = AsyncIterator<unknown, unknown> | Iterator<unknown, unknown
 
 /** The requests of a call that has many of them, from where they come to the connection. */
 export class RequestStream {
-  readonly #call: ReturnType<Channel["createCall"]>;
+  readonly #call: WireCall;
   readonly #encode: (message: unknown) => Buffer;
   #inputs: InputIterator | undefined;
-  #sent: (() => void) | undefined;
+  #goOn: (() => void) | undefined;
   #isStopped = false;
 
-  constructor(call: ReturnType<Channel["createCall"]>, encode: (message: unknown) => Buffer) {
+  constructor(call: WireCall, encode: (message: unknown) => Buffer) {
     this.#call = call;
     this.#encode = encode;
   }
 
   /** Sends all messages, no faster than the connection takes them. Rejects with what the source throws. */
   async send(inputs: Inputs): Promise<void> {
+    if (this.#isStopped) return;
     const iterator =
       Symbol.asyncIterator in inputs ? inputs[Symbol.asyncIterator]() : inputs[Symbol.iterator]();
     this.#inputs = iterator;
@@ -28,28 +29,29 @@ export class RequestStream {
       const result = "then" in next ? await next : next;
       if (this.#isStopped) return;
       if (result.done === true) break;
-      await this.#sendOne(this.#encode(result.value));
+      if (!this.#call.send(this.#encode(result.value))) await this.#room();
     }
     this.#inputs = undefined;
-    this.#call.halfClose();
+    this.#call.end();
+  }
+
+  /** The connection has room again. */
+  goOn(): void {
+    this.#goOn?.();
+    this.#goOn = undefined;
   }
 
   /** The call is over: whoever makes the messages can stop. */
   stop(): void {
     this.#isStopped = true;
-    // grpc-js drops the callbacks of what it had not sent by then.
-    this.#sent?.();
+    this.goOn();
     void leave(this.#inputs);
   }
 
-  /**
-   * Resolves once the message is on its way. grpc-js has room for one at a time: it forgets the one
-   * before while the connection is being made, and half-closes ahead of the ones behind.
-   */
-  #sendOne(bytes: Buffer): Promise<void> {
+  #room(): Promise<void> {
     return new Promise((resolve) => {
-      this.#sent = resolve;
-      this.#call.sendMessageWithContext({ callback: () => resolve() }, bytes);
+      if (this.#isStopped) resolve();
+      else this.#goOn = resolve;
     });
   }
 }

@@ -1,6 +1,6 @@
-import type { ClientHttp2Session } from "node:http2";
 import { type ChannelOptions, connectivityState, experimental } from "@grpc/grpc-js";
 import { PeerConnector } from "./connection-credentials.ts";
+import { connectionOf } from "./grpc-js-internals.ts";
 import type { Peer } from "./peer.ts";
 
 /** What the service config calls it. */
@@ -130,7 +130,7 @@ function limitConnecting(subchannel: experimental.SubchannelInterface): void {
     if (state === connectivityState.READY) {
       // grpc-js tells of the state first.
       queueMicrotask(() => {
-        const session = sessionIn(real);
+        const session = connectionOf(real)?.session;
         if (session !== undefined) peer.established(session);
       });
     }
@@ -151,18 +151,6 @@ function peerOf(subchannel: object): Peer | undefined {
   if (!(connector instanceof PeerConnector)) return undefined;
   peers.set(subchannel, connector.peer);
   return connector.peer;
-}
-
-/** grpc-js keeps it to itself; where it has another name one day, peers are never pinged, and so never silent. */
-function sessionIn(subchannel: object): ClientHttp2Session | undefined {
-  const transport: unknown = Reflect.get(subchannel, "transport");
-  if (typeof transport !== "object" || transport === null) return undefined;
-  const session: unknown = Reflect.get(transport, "session");
-  return isSession(session) ? session : undefined;
-}
-
-function isSession(value: unknown): value is ClientHttp2Session {
-  return typeof value === "object" && value !== null && "ping" in value && "request" in value;
 }
 
 experimental.registerLoadBalancerType(responsiveBalancer, ResponsiveBalancer, ResponsiveConfig);

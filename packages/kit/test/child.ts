@@ -1,6 +1,7 @@
 import { fork } from "node:child_process";
 import { z } from "zod";
-import { createChannel, createClient } from "../src/client-index.ts";
+import { createClient } from "../src/client-index.ts";
+import { createChannel } from "./create-channel.ts";
 import { EchoDefinition } from "./echo.ts";
 import type { EchoClient } from "./echo-server.ts";
 

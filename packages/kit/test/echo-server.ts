@@ -5,7 +5,6 @@ import {
   type CallOptions,
   type ChannelSettings,
   type Client,
-  createChannel,
   createClient,
   RpcError,
 } from "../src/client-index.ts";
@@ -22,6 +21,7 @@ import {
   serve,
   type ServeOptions,
 } from "../src/index.ts";
+import { createChannel } from "./create-channel.ts";
 import { EchoDefinition } from "./echo.ts";
 import type { EchoContract } from "./policy.ts";
 

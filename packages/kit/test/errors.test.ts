@@ -1,7 +1,8 @@
 import { describe, expect, test } from "@jest/globals";
 import { Metadata } from "@grpc/grpc-js";
-import { createChannel, createClient } from "../src/client-index.ts";
+import { createClient } from "../src/client-index.ts";
 import { Code, codeName, createLogger, implement, RpcError, serve } from "../src/index.ts";
+import { createChannel } from "./create-channel.ts";
 import { CodedDefinition, EchoDefinition } from "./echo.ts";
 import {
   callAny,

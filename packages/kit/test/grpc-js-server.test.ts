@@ -12,10 +12,11 @@ import {
   type UntypedHandleCall,
 } from "@grpc/grpc-js";
 import { describe, expect, test } from "@jest/globals";
-import { createChannel, createClient } from "../src/client-index.ts";
+import { createClient } from "../src/client-index.ts";
 import { encodeStatus } from "../src/error-details.ts";
 import { RequestInfo } from "../src/gen/google/rpc/error_details.ts";
 import { Code } from "../src/index.ts";
+import { createChannel } from "./create-channel.ts";
 import { EchoDefinition } from "./echo.ts";
 import {
   callAny,

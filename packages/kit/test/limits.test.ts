@@ -129,11 +129,15 @@ test.each(["collect", "chat"] as const)(
   "one request too large ends a stream of them: %s",
   async (method) => {
     const outcome = Promise.withResolvers<unknown>();
+    const twoAreRead = Promise.withResolvers<void>();
     await using echo = await startEcho(
       handlersOf(async function* (requests) {
         let read = 0;
         try {
-          for await (const { servingData } of requests) read += servingData.length > 0 ? 1 : 0;
+          for await (const { servingData } of requests) {
+            read += servingData.length > 0 ? 1 : 0;
+            if (read === 2) twoAreRead.resolve();
+          }
         } catch (error) {
           outcome.resolve([read, error]);
         }
@@ -141,9 +145,15 @@ test.each(["collect", "chat"] as const)(
       }),
       { maxReceiveMessageBytes: 1_000 },
     );
-    const requests = [ofSize(10), ofSize(10), ofSize(1_001), ofSize(10)];
+    const requests = async function* () {
+      yield ofSize(10);
+      yield ofSize(10);
+      await twoAreRead.promise;
+      yield ofSize(1_001);
+      yield ofSize(10);
+    };
     const call =
-      method === "collect" ? echo.client.collect(requests) : gather(echo.client.chat(requests));
+      method === "collect" ? echo.client.collect(requests()) : gather(echo.client.chat(requests()));
     expect(await failureOf(call)).toMatchObject(exhausted);
     expect(await outcome.promise).toMatchObject([2, { name: "RpcError" }]);
   },

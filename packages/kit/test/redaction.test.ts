@@ -1,7 +1,8 @@
 import { Metadata } from "@grpc/grpc-js";
 import { describe, expect, test } from "@jest/globals";
-import { createChannel, createClient } from "../src/client-index.ts";
+import { createClient } from "../src/client-index.ts";
 import { Code, createLogger, implement, neverLog, RpcError } from "../src/index.ts";
+import { createChannel } from "./create-channel.ts";
 import { callAny, failureOf, handlersOf, message, startEcho } from "./echo-server.ts";
 import { echoWith } from "./policy.ts";
 

@@ -1,8 +1,9 @@
 import { createServer } from "node:net";
 import { describe, expect, test } from "@jest/globals";
 import { Channel, credentials } from "@grpc/grpc-js";
-import { createChannel, createClient } from "../src/client-index.ts";
+import { createClient } from "../src/client-index.ts";
 import { type CallContext, Code, type RetryPolicy, RpcError } from "../src/index.ts";
+import { createChannel } from "./create-channel.ts";
 import { EchoDefinition } from "./echo.ts";
 import {
   callAny,

@@ -2,13 +2,14 @@ import { once } from "node:events";
 import { type ClientHttp2Session, connect as connectHttp2 } from "node:http2";
 import { connect, createServer, type Socket } from "node:net";
 import { describe, expect, test } from "@jest/globals";
-import { createChannel, createClient } from "../src/client-index.ts";
+import { createClient } from "../src/client-index.ts";
 import {
   HealthCheckResponse_ServingStatus,
   HealthDefinition,
 } from "../src/gen/health/v1/health.ts";
 import { Code, createLogger, ListenError, type RpcError, serve } from "../src/index.ts";
 import { type Child, startChild } from "./child.ts";
+import { createChannel } from "./create-channel.ts";
 import { EchoDefinition } from "./echo.ts";
 import {
   abortion,

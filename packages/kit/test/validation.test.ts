@@ -2,7 +2,7 @@ import { connect, constants } from "node:http2";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { describe, expect, test } from "@jest/globals";
-import { createChannel, createClient } from "../src/client-index.ts";
+import { createClient } from "../src/client-index.ts";
 import type { RequestInfo } from "../src/gen/google/rpc/error_details.ts";
 import { HealthDefinition } from "../src/gen/health/v1/health.ts";
 import {
@@ -14,6 +14,7 @@ import {
   serve,
   type Violation,
 } from "../src/index.ts";
+import { createChannel } from "./create-channel.ts";
 import {
   callAny,
   type EchoServer,
