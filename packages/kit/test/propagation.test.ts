@@ -51,10 +51,11 @@ async function startChain(
 describe.each(methods)("%s, from a handler", (method) => {
   test.each(methods)("of %s, has no more time than that call", async (outer) => {
     await using chain = await startChain(method, () => undefined);
-    const deadline = new Date(Date.now() + 20_000);
+    // Sooner than what a call has that is told nothing.
+    const deadline = new Date(Date.now() + 10_000);
     const [told] = await callAny(chain.client, outer, { deadline });
-    // Headers have whole milliseconds, and each way takes some.
-    expect(Number(told)).toBeLessThanOrEqual(deadline.getTime() + 50);
+    // Each way takes some time, on a busy machine more.
+    expect(Number(told)).toBeLessThanOrEqual(deadline.getTime() + 1_000);
     expect(Number(told)).toBeGreaterThan(deadline.getTime() - 10_000);
   });
 
