@@ -16,6 +16,7 @@ const callers = [
 export const common = {
   testMatch: [
     "<rootDir>/packages/*/test/**/*.test.ts",
+    "<rootDir>/bench/**/*.test.ts",
     "<rootDir>/conformance/**/*.test.ts",
     "<rootDir>/scripts/**/*.test.ts",
   ],

@@ -5,47 +5,17 @@
  */
 import { fork } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, writeFile } from "node:fs/promises";
-import { cpus } from "node:os";
+import { z } from "zod";
+import type { Bench, Plan, Report } from "./support/bench.ts";
 import { messageNames, type Task, ways } from "./support/codec-ways.ts";
 import { medianInterval, medianOf } from "./support/median.ts";
+import { table } from "./support/table.ts";
 
-const rounds = 15;
 const warmUpRounds = 3;
 const messagesPerRound = 400_000;
 
 /** What the other ways are compared with: what ts-proto's own stubs do. */
 const baseline = "ts-proto";
-
-/** Measures, prints a table, and keeps the figures in bench/results. */
-export async function codec(): Promise<void> {
-  const results = [];
-  for (const message of messageNames) {
-    for (const task of ["encode", "decode"] as const) {
-      results.push(...(await compare(message, task)));
-    }
-  }
-  const run = {
-    bench: "codec",
-    node: process.version,
-    cpu: cpus()[0]?.model,
-    rounds,
-    messagesPerRound,
-    results,
-  };
-  const folder = new URL("results/", import.meta.url);
-  await mkdir(folder, { recursive: true });
-  await writeFile(new URL("codec.json", folder), `${JSON.stringify(run, null, 2)}\n`);
-  console.table(
-    results.map(({ message, task, way, nanoseconds, ratio, ratioInterval }) => ({
-      task: `${task} ${message}`,
-      way,
-      "million a second": (1000 / nanoseconds).toFixed(2),
-      "times ts-proto": ratio.toFixed(2),
-      "95 % interval": ratioInterval.map((each) => each.toFixed(2)).join(" to "),
-    })),
-  );
-}
 
 interface CodecResult {
   readonly message: string;
@@ -55,10 +25,57 @@ interface CodecResult {
   readonly nanoseconds: number;
   /** How many times as fast as the baseline; the median, and where it is with 95 % confidence. */
   readonly ratio: number;
-  readonly ratioInterval: [number, number];
+  readonly ratioInterval: readonly [number, number];
 }
 
-async function compare(message: string, task: Task): Promise<CodecResult[]> {
+interface Result {
+  readonly results: readonly CodecResult[];
+}
+
+const tasks = ["encode", "decode"] as const;
+
+export const codec: Bench<Result> = {
+  name: "codec",
+  isQuick: false,
+  packages: ["@bufbuild/protobuf", "protobufjs"],
+  result: z.object({
+    results: z.array(
+      z.object({
+        message: z.string(),
+        task: z.enum(tasks),
+        way: z.string(),
+        nanoseconds: z.number(),
+        ratio: z.number(),
+        ratioInterval: z.tuple([z.number(), z.number()]),
+      }),
+    ),
+  }),
+  measure,
+  report,
+};
+
+async function measure({ rounds }: Plan): Promise<Result> {
+  console.log("codec");
+  const results = [];
+  for (const message of messageNames) {
+    for (const task of tasks) results.push(...(await compare(message, task, rounds)));
+  }
+  return { results };
+}
+
+function report({ results }: Result): Report {
+  const rows = results.map(({ message, task, way, nanoseconds, ratio, ratioInterval }) => [
+    `${task} ${message}`,
+    way === "ours" ? "**ours**" : way,
+    (1000 / nanoseconds).toFixed(2),
+    ratio.toFixed(2),
+    ratioInterval.map((each) => each.toFixed(2)).join(" to "),
+  ]);
+  const headings = ["", "way", "million a second", "times ts-proto's stubs", "95 % interval"];
+  return { markdown: table(headings, rows), charts: {}, goals: [] };
+}
+
+async function compare(message: string, task: Task, rounds: number): Promise<CodecResult[]> {
   const workers = ways[task].map((way) => startWorker(message, task, way));
   const times = new Map(ways[task].map((way) => [way, [] as number[]]));
   for (let round = -warmUpRounds; round < rounds; round++) {

@@ -6,11 +6,12 @@
  */
 import { fork } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, writeFile } from "node:fs/promises";
-import { cpus } from "node:os";
 import { GetProductRequest, Product } from "@org/contracts/product/v1";
+import { z } from "zod";
+import type { Bench, Report } from "./support/bench.ts";
 import { callUnary, closeLoad, openLoad } from "./support/load.ts";
 import { medianInterval, medianOf } from "./support/median.ts";
+import { table } from "./support/table.ts";
 
 const rounds = 60;
 const callsPerRound = 8_000;
@@ -29,10 +30,48 @@ const product = Product.fromPartial({
 const variants = ["enforced", "bare"] as const;
 const callers = { "sets a deadline": "5S", "sets none": undefined } as const;
 
-/** Measures, prints a table, and keeps the figures in bench/results. */
-export async function policyCost(): Promise<void> {
-  const results = [];
+/** The cost of a call with and without its policy, for callers of one sort. */
+interface Cost {
+  readonly caller: string;
+  readonly bareMicroseconds: number;
+  readonly enforcedMicroseconds: number;
+  readonly ratio: number;
+  /** Between which two values the ratio's median is, with 95 % confidence. */
+  readonly ratioInterval: readonly number[];
+  readonly bareCallsPerSecond: number;
+  readonly enforcedCallsPerSecond: number;
+}
+
+interface Result {
+  readonly callsPerRound: number;
+  readonly results: readonly Cost[];
+}
+
+const cost = z.object({
+  caller: z.string(),
+  bareMicroseconds: z.number(),
+  enforcedMicroseconds: z.number(),
+  ratio: z.number(),
+  ratioInterval: z.array(z.number()),
+  bareCallsPerSecond: z.number(),
+  enforcedCallsPerSecond: z.number(),
+});
+
+export const policyCost: Bench<Result> = {
+  name: "policy-cost",
+  isQuick: false,
+  packages: ["@grpc/grpc-js"],
+  // The difference is so small that it takes many rounds to see it.
+  ownPlan: (plan) => ({ ...plan, rounds }),
+  result: z.object({ callsPerRound: z.number(), results: z.array(cost) }),
+  measure,
+  report,
+};
+
+async function measure(): Promise<Result> {
+  const results: Cost[] = [];
   for (const [caller, timeout] of Object.entries(callers)) {
+    console.log(`policy-cost: the caller ${caller}`);
     const enforced = await startServer("enforced");
     const bare = await startServer("bare");
     const servers = { enforced, bare };
@@ -62,26 +101,24 @@ export async function policyCost(): Promise<void> {
       enforcedCallsPerSecond: medianOf(rates.enforced),
     });
   }
-  const run = {
-    bench: "policy-cost",
-    node: process.version,
-    cpu: cpus()[0]?.model,
-    rounds,
-    callsPerRound,
-    results,
+  return { callsPerRound, results };
+}
+
+function report({ results }: Result): Report {
+  return {
+    markdown: table(
+      ["the caller", "bare, µs a call", "enforced, µs a call", "enforced to bare", "95 % interval"],
+      results.map(({ caller, bareMicroseconds, enforcedMicroseconds, ratio, ratioInterval }) => [
+        caller,
+        bareMicroseconds.toFixed(1),
+        enforcedMicroseconds.toFixed(1),
+        ratio.toFixed(3),
+        ratioInterval.map((each) => each.toFixed(3)).join(" to "),
+      ]),
+    ),
+    charts: {},
+    goals: [],
   };
-  const folder = new URL("results/", import.meta.url);
-  await mkdir(folder, { recursive: true });
-  await writeFile(new URL("policy-cost.json", folder), `${JSON.stringify(run, null, 2)}\n`);
-  console.table(
-    results.map(({ caller, bareMicroseconds, enforcedMicroseconds, ratio, ratioInterval }) => ({
-      "the caller": caller,
-      "bare, µs a call": bareMicroseconds.toFixed(1),
-      "enforced, µs a call": enforcedMicroseconds.toFixed(1),
-      "enforced to bare": ratio.toFixed(3),
-      "95 % interval": ratioInterval.map((each) => each.toFixed(3)).join(" to "),
-    })),
-  );
 }
 
 interface Measured {

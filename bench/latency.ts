@@ -1,0 +1,112 @@
+/** How long do unary calls take that come at a rate which leaves the server time to spare? */
+import { z } from "zod";
+import { atMost, type Bench, type Plan, type Report } from "./support/bench.ts";
+import { number, spreadText } from "./support/format.ts";
+import { startGenerator } from "./support/generator.ts";
+import { interleave } from "./support/interleave.ts";
+import { refusal } from "./support/load-job.ts";
+import { peers, type RunningPeer, startPeer } from "./support/peers.ts";
+import { ratioOf, spreadOf } from "./support/spread.ts";
+import { table } from "./support/table.ts";
+import { signToken } from "./support/token.ts";
+
+const rates = ["1000", "3000"] as const;
+const names = ["ours", "grpc-js", "nice-grpc", "connect-node"] as const;
+type Name = (typeof names)[number];
+const connections = 4;
+
+/** The slowest of a hundred calls need some hundreds of calls to be seen. */
+const minSliceMs = 1_500;
+
+interface Latency {
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly maxMs: number;
+  /** Which part of the calls was refused, as ours does where it has more to do than it can. */
+  readonly refused: number;
+}
+
+interface Result {
+  readonly rates: Record<(typeof rates)[number], Record<Name, Latency[]>>;
+}
+
+const latencies = z.array(
+  z.object({ p50Ms: z.number(), p99Ms: z.number(), maxMs: z.number(), refused: z.number() }),
+);
+
+export const latency: Bench<Result> = {
+  name: "latency",
+  isQuick: true,
+  packages: names.flatMap((name) => peers[name].packages),
+  result: z.object({ rates: z.record(z.enum(rates), z.record(z.enum(names), latencies)) }),
+  measure,
+  report,
+};
+
+async function measure(plan: Plan): Promise<Result> {
+  await using token = await signToken();
+  await using stack = new AsyncDisposableStack();
+  const generator = stack.use(startGenerator());
+  const running = new Map<Name, RunningPeer>();
+  for (const name of names) {
+    const peer = stack.use(await startPeer(name, token));
+    running.set(name, peer);
+    const work = { call: peer.callOf("unary"), connections, inFlight: 20, forMs: plan.warmUpMs };
+    await generator.run(peer, work);
+  }
+  const atRate = async (perSecond: number): Promise<Record<Name, Latency[]>> => {
+    console.log(`latency: ${perSecond} calls a second`);
+    return interleave(names, plan.rounds, async (name) => {
+      const peer = running.get(name);
+      if (peer === undefined) throw new Error(`${name} is not running`);
+      const { p50Ms, p99Ms, maxMs, calls, failures } = await generator.run(peer, {
+        ...{ call: peer.callOf("unary"), connections, perSecond, mayRefuse: true },
+        forMs: Math.max(plan.sliceMs, minSliceMs),
+      });
+      const { [refusal]: refused = 0 } = failures;
+      return { p50Ms, p99Ms, maxMs, refused: refused / (calls + refused) };
+    });
+  };
+  return { rates: { "1000": await atRate(1_000), "3000": await atRate(3_000) } };
+}
+
+function report(result: Result): Report {
+  const [slow] = rates;
+  const rows = rates.flatMap((rate) =>
+    names.map((name) => {
+      const found = result.rates[rate][name];
+      const p99 = spreadOf(found.map(({ p99Ms }) => p99Ms));
+      return [
+        Number(rate).toLocaleString("en"),
+        name === "ours" ? `**${peers[name].title}**` : peers[name].title,
+        number(spreadOf(found.map(({ p50Ms }) => p50Ms)).median),
+        spreadText(p99),
+        `${number(ratioOf(p99s(found), p99s(result.rates[rate]["grpc-js"])).median)} ×`,
+        `${number(100 * spreadOf(found.map(({ refused }) => refused)).max)} %`,
+      ];
+    }),
+  );
+  return {
+    markdown: [
+      table(
+        ["calls a second", "server", "p50, ms", "p99, ms", "p99 to bare grpc-js", "refused"],
+        rows,
+      ),
+      "",
+      `On ${connections} connections, counted from when each call was due. The last column has the worst round.`,
+    ].join("\n"),
+    charts: {},
+    goals: [
+      atMost(
+        "unary p99 at 1,000 calls/s against bare grpc-js",
+        ratioOf(p99s(result.rates[slow].ours), p99s(result.rates[slow]["grpc-js"])).median,
+        1,
+        " ×",
+      ),
+    ],
+  };
+}
+
+function p99s(found: readonly Latency[]): number[] {
+  return found.map(({ p99Ms }) => p99Ms);
+}

@@ -1,0 +1,189 @@
+/** How many calls, and messages of streams, does a server answer that has a core of its own? */
+import { z } from "zod";
+import { atLeast, type Bench, type Goal, type Plan, type Report } from "./support/bench.ts";
+import { number, spreadText, whole } from "./support/format.ts";
+import { barChart } from "./support/chart.ts";
+import { type Generator, startGenerator } from "./support/generator.ts";
+import { interleave } from "./support/interleave.ts";
+import { peerNames, type PeerName, peers, type RunningPeer, startPeer } from "./support/peers.ts";
+import { compare, type Sample, sample } from "./support/sample.ts";
+import { measureServer, measureUnary, unaryGenerator } from "./support/server-load.ts";
+import { table } from "./support/table.ts";
+import { signToken } from "./support/token.ts";
+import { type Kind, kinds, messagesOf, messagesPerCall } from "./support/work.ts";
+
+/** How many calls there are at a time, and on how many connections; HTTP/1.1 has one for each call. */
+const inFlightOf: Readonly<Record<Kind, number>> = {
+  ...{ unary: 100, serverStream: 8, clientStream: 8, bidi: 8 },
+};
+const connections = 4;
+
+type ByPeer = Record<PeerName, Sample[]>;
+interface Result {
+  readonly kinds: Record<Kind, ByPeer>;
+}
+
+const byPeer = z.record(z.enum(peerNames), z.array(sample));
+
+export const servers: Bench<Result> = {
+  name: "servers",
+  isQuick: true,
+  packages: peerNames.flatMap((name) => peers[name].packages),
+  result: z.object({ kinds: z.record(z.enum(kinds), byPeer) }),
+  measure,
+  report,
+};
+
+async function measure(plan: Plan): Promise<Result> {
+  await using token = await signToken();
+  await using stack = new AsyncDisposableStack();
+  const generator = stack.use(startGenerator());
+  const running = new Map<PeerName, RunningPeer>();
+  for (const name of peerNames) running.set(name, stack.use(await startPeer(name, token)));
+  const found: Partial<Record<Kind, ByPeer>> = {};
+  for (const kind of kinds) {
+    console.log(`servers: ${kind}`);
+    const expected = new Map<PeerName, number>();
+    for (const [name, peer] of running) {
+      const { perSecond } = await measureServer(
+        peer,
+        generator,
+        workOf(peer, kind, plan.warmUpMs),
+        messagesOf(kind),
+      );
+      expected.set(name, perSecond);
+    }
+    found[kind] = await interleave(peerNames, plan.rounds, async (name) => {
+      const peer = running.get(name);
+      if (peer === undefined) throw new Error(`${name} is not running`);
+      return turn(peer, generator, kind, plan, expected.get(name) ?? 1);
+    });
+  }
+  const { unary, serverStream, clientStream, bidi } = found;
+  if (!unary || !serverStream || !clientStream || !bidi) throw new Error("a kind is missing");
+  return { kinds: { unary, serverStream, clientStream, bidi } };
+}
+
+function turn(
+  peer: RunningPeer,
+  generator: Generator,
+  kind: Kind,
+  { sliceMs }: Plan,
+  expectedPerSecond: number,
+): Promise<Sample> {
+  const work = workOf(peer, kind, sliceMs);
+  return kind === "unary"
+    ? measureUnary(peer, generator, work, expectedPerSecond)
+    : measureServer(peer, generator, work, messagesOf(kind));
+}
+
+function workOf(peer: RunningPeer, kind: Kind, forMs: number): Parameters<typeof measureUnary>[2] {
+  const inFlight = inFlightOf[kind];
+  return {
+    call: peer.callOf(kind),
+    connections: peer.protocol === "http" ? inFlight : connections,
+    inFlight,
+    forMs,
+  };
+}
+
+const titles: Readonly<Record<Kind, string>> = {
+  unary: "Unary: GetProduct",
+  serverStream: `Server streaming: ListProductsByCategory, ${messagesPerCall.toLocaleString("en")} products a call`,
+  clientStream: `Client streaming: BulkCreateUsers, ${messagesPerCall.toLocaleString("en")} users a call`,
+  bidi: `Bidirectional: ImportProducts, ${messagesPerCall.toLocaleString("en")} requests a call, each answered`,
+};
+
+/** Below this share of its core, a server was not what limited the throughput. */
+const saturated = 0.9;
+
+function report({ kinds: found }: Result): Report {
+  const charts: Record<string, string> = {};
+  const sections = kinds.map((kind) => {
+    const samples = found[kind];
+    const unit = kind === "unary" ? "calls" : "messages";
+    const rows = peerNames.map((name) => {
+      const { rate, cost, busy, ratio, costRatio } = compare(samples[name], samples["grpc-js"]);
+      return {
+        name,
+        rate: rate.median,
+        ratio: ratio.median,
+        cells: [
+          name === "ours" ? `**${peers[name].title}**` : peers[name].title,
+          ...[spreadText(rate, whole), spreadText(ratio, number, " ×"), number(cost.median)],
+          `${number(costRatio.median)} ×`,
+          `${Math.round(busy * 100)} %${busy < saturated ? " ¹" : ""}`,
+        ],
+      };
+    });
+    const file = `servers-${kind}.svg`;
+    charts[file] = barChart(
+      `${titles[kind]} (${unit} per second)`,
+      rows.map(({ name, rate, ratio }) => ({
+        label: peers[name].title,
+        value: rate,
+        note: `${whole(rate)}  (${number(ratio)} ×)`,
+        isOurs: name === "ours",
+      })),
+    );
+    const one = kind === "unary" ? "call" : "message";
+    return [
+      `### ${titles[kind]}`,
+      "",
+      `![${titles[kind]}](performance/${file})`,
+      "",
+      table(
+        [
+          "server",
+          `${unit}/s`,
+          "to bare grpc-js",
+          `processor, µs a ${one}`,
+          "by that",
+          "of its core",
+        ],
+        rows.map(({ cells }) => cells),
+      ),
+      "",
+    ].join("\n");
+  });
+  const isLimited = kinds.some((kind) =>
+    peerNames.some((name) => compare(found[kind][name], found[kind][name]).busy < saturated),
+  );
+  const notes = [
+    `Unary calls are made by ${unaryGenerator === "our own" ? "our own generator" : unaryGenerator}, ${inFlightOf.unary} at a time; streams by our own generator, ${inFlightOf.bidi} at a time; both on ${connections} connections, those of HTTP/1.1 on one for each call.`,
+    ...(isLimited
+      ? [
+          "",
+          "¹ The server had time to spare: the generator, the connection, or what else the machine did was the limit.",
+        ]
+      : []),
+  ];
+  return { markdown: [...sections, ...notes].join("\n"), charts, goals: goalsOf(found) };
+}
+
+function goalsOf(found: Result["kinds"]): Goal[] {
+  const beside = (what: string, kind: Kind, other: PeerName, target: number): Goal => {
+    const { ratio, costRatio } = compare(found[kind].ours, found[kind][other]);
+    return atLeast(what, ratio, costRatio, target);
+  };
+  return [
+    beside("unary server, full, against bare grpc-js", "unary", "grpc-js", 1),
+    beside("server stream, full, against bare grpc-js", "serverStream", "grpc-js", 6),
+    beside("server stream, full, against fastify's NDJSON", "serverStream", "fastify", 2),
+    beside("client stream, full, against bare grpc-js", "clientStream", "grpc-js", 2),
+    beside("bidirectional, full, against bare grpc-js", "bidi", "grpc-js", 3),
+    ...(["nice-grpc", "connect-node"] as const).flatMap((other) =>
+      kinds.map((kind) =>
+        beside(
+          `${kindNames[kind]}, full, against ${peers[other].title}`,
+          ...([kind, other, other === "nice-grpc" ? 1.3 : 5] as const),
+        ),
+      ),
+    ),
+  ];
+}
+
+const kindNames: Readonly<Record<Kind, string>> = {
+  ...{ unary: "unary server", serverStream: "server stream" },
+  ...{ clientStream: "client stream", bidi: "bidirectional" },
+};
