@@ -20,6 +20,9 @@ export const ways: Readonly<Record<Task, readonly string[]>> = {
   decode: ["ts-proto", "kit", "protobufjs", "JSON"],
 };
 
+/** How many messages there are, so that no two that follow are the same. */
+const different = 256;
+
 /** One message of a kind, and another for each index, so that no two that follow are the same. */
 interface Sample<T> {
   /** Its name in the .proto file. */
@@ -72,8 +75,6 @@ const samples = {
 /** The messages that are measured. */
 export const messageNames: readonly string[] = Object.keys(samples);
 
-const different = 256;
-
 /** Makes what does a task once, with another message each time, and returns what came of it. */
 export function prepare(messageName: string, task: Task, way: string): () => unknown {
   const prepared = samples[messageName === "Order" ? "Order" : "Product"];
@@ -106,7 +107,7 @@ function sample<T>({ fullName, type, of }: Sample<T>) {
         }
         case "protobufjs": {
           const theirs = protobufjsType(fullName);
-          const own = objects.map((object) => theirs.fromObject(object));
+          const own = messages.map((message) => theirs.decode(type.encode(message).finish()));
           return each(own, (message) => theirs.encode(message).finish());
         }
         default:
