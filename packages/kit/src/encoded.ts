@@ -1,5 +1,5 @@
 import { framedEncoderOf, type MessageType } from "./definition.ts";
-import { prefixBytes } from "./message-decoder.ts";
+import { prefixBytes } from "./frame-reader.ts";
 
 /**
  * An answer that was encoded before it was asked for, from {@link encoded}: for what many callers get. `T` is the message

@@ -1,15 +1,9 @@
 import { type Channel, Metadata, type StatusObject } from "@grpc/grpc-js";
 import { retriesIn } from "./call-status.ts";
 import { Code } from "./code.ts";
+import { prefixBytes } from "./frame-reader.ts";
 import { TimedMetadata } from "./timed-metadata.ts";
-import {
-  prefixBytes,
-  type WireCall,
-  type WireHeader,
-  type WireListener,
-  type WireRequest,
-  type WireStatus,
-} from "./wire-call.ts";
+import type { WireCall, WireHeader, WireListener, WireRequest, WireStatus } from "./wire-call.ts";
 
 /** grpc-js clones what it is given before it adds to it, so that all calls can share this one. */
 const noMetadata = new Metadata();

@@ -178,10 +178,10 @@ export class Http2Attempt implements ActiveCall {
     this.#isDelivering = true;
     try {
       while (this.#isAsked && !this.#isOver) {
-        const message = this.#frames.next();
-        if (message === undefined) break;
+        if (!this.#frames.next()) break;
         this.#isAsked = false;
-        if (this.#frames.isCompressed) {
+        const { message, isCompressed } = this.#frames;
+        if (isCompressed) {
           this.#decompress(message);
           break;
         }

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from "node:http2";
 import { experimental, Metadata } from "@grpc/grpc-js";
 import { Code } from "./code.ts";
+import { prefixBytes } from "./frame-reader.ts";
 import { connectionOf, type ControlPlaneStatus, type QueuedCall } from "./grpc-js-internals.ts";
 import { type AttemptListener, Http2Attempt } from "./http2-attempt.ts";
 import type { Http2Method } from "./http2-channel.ts";
@@ -8,7 +9,7 @@ import { KeptRequests } from "./kept-requests.ts";
 import { messageOf } from "./message-of.ts";
 import { Retries } from "./retries.ts";
 import { StreamHeader, StreamStatus } from "./stream-status.ts";
-import { prefixBytes, type WireCall, type WireListener, type WireRequest } from "./wire-call.ts";
+import type { WireCall, WireListener, WireRequest } from "./wire-call.ts";
 
 /** For balancing that looks at metadata, which ours does not. */
 const noMetadata = new Metadata();

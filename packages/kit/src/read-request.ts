@@ -1,6 +1,7 @@
 import { Code } from "./code.ts";
 import { decompress, tooLarge, tooManyWait } from "./decompression.ts";
-import { MessageDecoder, prefixBytes, type Refused } from "./message-decoder.ts";
+import { prefixBytes } from "./frame-reader.ts";
+import { MessageDecoder, type Refused } from "./message-decoder.ts";
 import { RpcError } from "./rpc-error.ts";
 import type { ServerCall } from "./server-call.ts";
 
@@ -39,9 +40,9 @@ export function readRequest(call: ServerCall, ready: (bytes: Buffer) => void): v
       return;
     }
     decoder ??= decoderOf(call);
-    decoder.add(data);
+    decoder.push(data);
     while (decoder.next()) {
-      found(decoder.bytes.subarray(decoder.start, decoder.end), decoder.isCompressed);
+      found(decoder.message, decoder.isCompressed);
     }
   });
   stream.on("end", () => {

@@ -76,7 +76,7 @@ class RequestReader {
     this.#gate = streamCheck && new RequestGate(streamCheck, this.#pass, refuse);
     stream.on("data", (data: Buffer) => {
       if (call.isOver) return;
-      this.#decoder.add(data);
+      this.#decoder.push(data);
       this.#pump();
     });
     stream.on("end", () => {

@@ -1,4 +1,5 @@
 import { BinaryWriter, type WireType } from "@bufbuild/protobuf/wire";
+import { prefixBytes } from "./frame-reader.ts";
 
 /**
  * How many bytes a writer asks for at once. A frame keeps the whole chunk alive that it is in, so a
@@ -8,9 +9,6 @@ const chunkBytes = 16 * 1024;
 
 /** How many writers are kept for the next messages: as many chunks. */
 const maxIdleWriters = 16;
-
-/** The bytes before each message: whether it is compressed, and its length. */
-const prefixBytes = 5;
 
 /** Up to which length texts are written by hand. */
 const shortTextLength = 12;

@@ -49,6 +49,3 @@ export interface WireCall {
   /** Ends the call with CANCELLED. */
   cancel(details: string): void;
 }
-
-/** How many bytes are before each message: whether it is compressed, and how many bytes it has. */
-export const prefixBytes = 5;

@@ -23,11 +23,8 @@ function decode(pieces: readonly Buffer[], maxHeldBytes = Infinity) {
   });
   const messages: string[] = [];
   for (const piece of pieces) {
-    decoder.add(piece);
-    while (decoder.next()) {
-      const { bytes, start, end } = decoder;
-      messages.push(bytes.subarray(start, end).toString("hex"));
-    }
+    decoder.push(piece);
+    while (decoder.next()) messages.push(decoder.message.toString("hex"));
   }
   return { messages, refused, held };
 }
