@@ -59,6 +59,17 @@ test("the generator tells answers that are not what they have to be", async () =
   await expect(generator.run(peer, { ...work, call: unknown })).rejects.toThrow(/1 × status 12/);
 });
 
+test.each(["unary", "serverStream"] as const)(
+  "ours keeps its answers encoded: %s",
+  async (kind) => {
+    await using peer = await startPeer("ours", token, { isEncoded: true });
+    // The second call gets what the first one has left there.
+    const work = { call: peer.callOf(kind), connections: 2, inFlight: 2, forMs: 1 };
+    const { calls } = await generator.run(peer, work);
+    expect(calls).toBeGreaterThan(0);
+  },
+);
+
 test("ours asks its callers for a token", async () => {
   await using peer = await startPeer("ours", token);
   const call = { ...peer.callOf("unary"), headers: [] };

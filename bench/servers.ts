@@ -12,24 +12,48 @@ import { table } from "./support/table.ts";
 import { signToken } from "./support/token.ts";
 import { type Kind, kinds, messagesOf, messagesPerCall } from "./support/work.ts";
 
-/** How many calls there are at a time, and on how many connections; HTTP/1.1 has one for each call. */
+/** How many calls there are at a time. */
 const inFlightOf: Readonly<Record<Kind, number>> = {
-  ...{ unary: 100, serverStream: 8, clientStream: 8, bidi: 8 },
+  ...{ unary: 100, serverStream: 16, clientStream: 16, bidi: 16 },
 };
-const connections = 4;
 
-type ByPeer = Record<PeerName, Sample[]>;
-interface Result {
-  readonly kinds: Record<Kind, ByPeer>;
+/** On how many connections unary calls are, but for HTTP/1.1. Each other call has one: two would share its window. */
+const unaryConnections = 4;
+
+/** The servers, and ours with answers that are encoded only once: a server that has a cache keeps them so. */
+const names = [
+  "ours",
+  "ours-encoded",
+  "grpc-js",
+  "nice-grpc",
+  "connect-node",
+  "nestjs",
+  "fastify",
+  "http2",
+] as const;
+type Name = (typeof names)[number];
+
+/** Where there are answers to keep. */
+function namesOf(kind: Kind): readonly Name[] {
+  return kind === "unary" || kind === "serverStream" ? names : peerNames;
 }
 
-const byPeer = z.record(z.enum(peerNames), z.array(sample));
+function titleOf(name: Name): string {
+  return name === "ours-encoded" ? "ours, answers kept encoded" : peers[name].title;
+}
+
+type ByName = Partial<Record<Name, Sample[]>>;
+interface Result {
+  readonly kinds: Record<Kind, ByName>;
+}
+
+const byName = z.partialRecord(z.enum(names), z.array(sample));
 
 export const servers: Bench<Result> = {
   name: "servers",
   isQuick: true,
   packages: peerNames.flatMap((name) => peers[name].packages),
-  result: z.object({ kinds: z.record(z.enum(kinds), byPeer) }),
+  result: z.object({ kinds: z.record(z.enum(kinds), byName) }),
   measure,
   report,
 };
@@ -38,13 +62,23 @@ async function measure(plan: Plan): Promise<Result> {
   await using token = await signToken();
   await using stack = new AsyncDisposableStack();
   const generator = stack.use(startGenerator());
-  const running = new Map<PeerName, RunningPeer>();
-  for (const name of peerNames) running.set(name, stack.use(await startPeer(name, token)));
-  const found: Partial<Record<Kind, ByPeer>> = {};
+  const running = new Map<Name, RunningPeer>();
+  for (const name of names) {
+    const isEncoded = name === "ours-encoded";
+    const peer = await startPeer(isEncoded ? "ours" : name, token, { isEncoded });
+    running.set(name, stack.use(peer));
+  }
+  const peerOf = (name: Name): RunningPeer => {
+    const peer = running.get(name);
+    if (peer === undefined) throw new Error(`${name} is not running`);
+    return peer;
+  };
+  const found: Partial<Record<Kind, ByName>> = {};
   for (const kind of kinds) {
     console.log(`servers: ${kind}`);
-    const expected = new Map<PeerName, number>();
-    for (const [name, peer] of running) {
+    const expected = new Map<Name, number>();
+    for (const name of namesOf(kind)) {
+      const peer = peerOf(name);
       const { perSecond } = await measureServer(
         peer,
         generator,
@@ -53,11 +87,9 @@ async function measure(plan: Plan): Promise<Result> {
       );
       expected.set(name, perSecond);
     }
-    found[kind] = await interleave(peerNames, plan.rounds, async (name) => {
-      const peer = running.get(name);
-      if (peer === undefined) throw new Error(`${name} is not running`);
-      return turn(peer, generator, kind, plan, expected.get(name) ?? 1);
-    });
+    found[kind] = await interleave(namesOf(kind), plan.rounds, (name) =>
+      turn(peerOf(name), generator, kind, plan, expected.get(name) ?? 1),
+    );
   }
   const { unary, serverStream, clientStream, bidi } = found;
   if (!unary || !serverStream || !clientStream || !bidi) throw new Error("a kind is missing");
@@ -81,7 +113,7 @@ function workOf(peer: RunningPeer, kind: Kind, forMs: number): Parameters<typeof
   const inFlight = inFlightOf[kind];
   return {
     call: peer.callOf(kind),
-    connections: peer.protocol === "http" ? inFlight : connections,
+    connections: kind === "unary" && peer.protocol === "grpc" ? unaryConnections : inFlight,
     inFlight,
     forMs,
   };
@@ -102,14 +134,15 @@ function report({ kinds: found }: Result): Report {
   const sections = kinds.map((kind) => {
     const samples = found[kind];
     const unit = kind === "unary" ? "calls" : "messages";
-    const rows = peerNames.map((name) => {
-      const { rate, cost, busy, ratio, costRatio } = compare(samples[name], samples["grpc-js"]);
+    const { "grpc-js": bare = [] } = samples;
+    const rows = namesOf(kind).map((name) => {
+      const { rate, cost, busy, ratio, costRatio } = compare(samples[name] ?? [], bare);
       return {
         name,
         rate: rate.median,
         ratio: ratio.median,
         cells: [
-          name === "ours" ? `**${peers[name].title}**` : peers[name].title,
+          name === "ours" ? `**${titleOf(name)}**` : titleOf(name),
           ...[spreadText(rate, whole), spreadText(ratio, number, " ×"), number(cost.median)],
           `${number(costRatio.median)} ×`,
           `${Math.round(busy * 100)} %${busy < saturated ? " ¹" : ""}`,
@@ -120,10 +153,10 @@ function report({ kinds: found }: Result): Report {
     charts[file] = barChart(
       `${titles[kind]} (${unit} per second)`,
       rows.map(({ name, rate, ratio }) => ({
-        label: peers[name].title,
+        label: titleOf(name),
         value: rate,
         note: `${whole(rate)}  (${number(ratio)} ×)`,
-        isOurs: name === "ours",
+        isOurs: name.startsWith("ours"),
       })),
     );
     const one = kind === "unary" ? "call" : "message";
@@ -147,10 +180,10 @@ function report({ kinds: found }: Result): Report {
     ].join("\n");
   });
   const isLimited = kinds.some((kind) =>
-    peerNames.some((name) => compare(found[kind][name], found[kind][name]).busy < saturated),
+    Object.values(found[kind]).some((samples) => compare(samples, samples).busy < saturated),
   );
   const notes = [
-    `Unary calls are made by ${unaryGenerator === "our own" ? "our own generator" : unaryGenerator}, ${inFlightOf.unary} at a time; streams by our own generator, ${inFlightOf.bidi} at a time; both on ${connections} connections, those of HTTP/1.1 on one for each call.`,
+    `Unary calls are made by ${unaryGenerator === "our own" ? "our own generator" : unaryGenerator}, ${inFlightOf.unary} at a time on ${unaryConnections} connections, or on ${inFlightOf.unary} by HTTP/1.1; streams by our own generator, ${inFlightOf.bidi} at a time, each on a connection of its own.`,
     ...(isLimited
       ? [
           "",
@@ -163,7 +196,7 @@ function report({ kinds: found }: Result): Report {
 
 function goalsOf(found: Result["kinds"]): Goal[] {
   const beside = (what: string, kind: Kind, other: PeerName, target: number): Goal => {
-    const { ratio, costRatio } = compare(found[kind].ours, found[kind][other]);
+    const { ratio, costRatio } = compare(found[kind].ours ?? [], found[kind][other] ?? []);
     return atLeast(what, ratio, costRatio, target);
   };
   return [

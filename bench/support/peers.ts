@@ -73,15 +73,22 @@ export function peerFile(name: PeerName): string {
   return join(import.meta.dirname, "../peers", `${name}.ts`);
 }
 
-/** What the program of a server is told: ours, by which keys callers are known, and how many methods it has besides. */
-export function peerArguments(name: PeerName, token: Token, moreMethods = 0): readonly string[] {
-  return name === "ours" ? [token.keysFile, String(moreMethods)] : [];
+/** What the program of a server is told: ours, by which keys it knows its callers, and what else bench/peers/ours.ts reads. */
+export function peerArguments(
+  name: PeerName,
+  token: Token,
+  { moreMethods = 0, isEncoded = false }: StartOptions = {},
+): readonly string[] {
+  if (name !== "ours") return [];
+  return [token.keysFile, String(moreMethods), ...(isEncoded ? ["encoded"] : [])];
 }
 
 /** How a server is started. */
-interface StartOptions {
+export interface StartOptions {
   /** How many methods ours has besides; 0 by default. */
   readonly moreMethods?: number;
+  /** Whether ours keeps its answers encoded; it does not by default. */
+  readonly isEncoded?: boolean;
   /** What is run; the source by default. */
   readonly file?: string;
 }
@@ -90,9 +97,10 @@ interface StartOptions {
 export async function startPeer(
   name: PeerName,
   token: Token,
-  { moreMethods = 0, file = peerFile(name) }: StartOptions = {},
+  options: StartOptions = {},
 ): Promise<RunningPeer> {
-  const child = startChild("measured", file, peerArguments(name, token, moreMethods));
+  const { file = peerFile(name) } = options;
+  const child = startChild("measured", file, peerArguments(name, token, options));
   const { port } = await child.next(announced);
   const { protocol } = peers[name];
   const withCredentials = (call: LoadCall): LoadCall =>
