@@ -58,13 +58,16 @@ export function pathOf(serviceName: string, method: MethodDefinition): string {
   return `/${serviceName}/${method.name}`;
 }
 
-/** Turns a message type's encoder into one that gives the caller a Buffer of its own. */
+/**
+ * Turns a message type's encoder into one that gives the message alone. What it gives is the caller's, but keeps a chunk
+ * with other messages alive: who keeps it for long, keeps a copy.
+ */
 export function encoderOf<T>(type: MessageType<T>): (message: T) => Buffer {
   return (message) => {
     const writer = borrowWriter();
     try {
       writeMessage(writer, type, message);
-      return writer.takeCopy();
+      return writer.take();
     } catch (error) {
       writer.rewind(0);
       throw error;
@@ -75,9 +78,7 @@ export function encoderOf<T>(type: MessageType<T>): (message: T) => Buffer {
 }
 
 /**
- * Turns a message type's encoder into one that gives messages as they go over the wire, with their
- * prefix. What it gives is the caller's, but keeps a chunk with other messages alive: it is to be sent, and not
- * kept.
+ * The same with the prefix that messages have on the wire, for `maxBytes` without it at most.
  *
  * See https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md
  */

@@ -27,6 +27,9 @@ export class Encoded<T> {
  * encoding. Throws where the message cannot be encoded.
  */
 export function encoded<T>(type: MessageType<T>, message: T): Encoded<T> {
-  // A copy, as what is kept must not keep others.
-  return new Encoded(Buffer.from(framedEncoderOf(type)(message)));
+  const frame = framedEncoderOf(type)(message);
+  // A copy in memory of its own, as what is kept must not keep others: Buffer.from would share 64 KiB with them.
+  const own = Buffer.allocUnsafeSlow(frame.length);
+  own.set(frame);
+  return new Encoded(own);
 }

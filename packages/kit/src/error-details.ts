@@ -1,4 +1,4 @@
-import type { MessageType } from "./definition.ts";
+import { encoderOf, type MessageType } from "./definition.ts";
 import {
   BadRequest,
   DebugInfo,
@@ -57,14 +57,14 @@ const detailTypes: { readonly [N in DetailName]: MessageType<DetailMessages[N]> 
   RetryInfo,
 };
 
+const encode = encoderOf(Status);
+
 /** Encodes a google.rpc.Status. What would make it too large for a trailer is left out, from the end. */
 export function encodeStatus(code: number, text: string, details: readonly ErrorDetail[]): Buffer {
   let kept = details;
   for (;;) {
-    const encoded = Status.encode({ code, message: text, details: kept.flatMap(toAny) }).finish();
-    if (encoded.byteLength <= maxEncodedBytes || kept.length === 0) {
-      return Buffer.from(encoded.buffer, encoded.byteOffset, encoded.byteLength);
-    }
+    const encoded = encode({ code, message: text, details: kept.flatMap(toAny) });
+    if (encoded.length <= maxEncodedBytes || kept.length === 0) return encoded;
     kept = shorten(kept);
   }
 }
@@ -85,8 +85,7 @@ export function decodeDetails(encoded: Uint8Array): ErrorDetail[] {
 function toAny<N extends DetailName>(detail: ErrorDetail<N>): { typeUrl: string; value: Buffer }[] {
   const { type, value } = detail;
   try {
-    const bytes = detailTypes[type].encode(value).finish();
-    return [{ typeUrl: typeUrlPrefix + type, value: Buffer.from(bytes) }];
+    return [{ typeUrl: typeUrlPrefix + type, value: encoderOf(detailTypes[type])(value) }];
   } catch {
     return [];
   }

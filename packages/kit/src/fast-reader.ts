@@ -39,6 +39,13 @@ export class FastReader extends BinaryReader {
     const input = this.#input;
     const { len } = this;
     let at = this.pos;
+    if (at < len) {
+      const byte = input[at] ?? 0;
+      if (byte < 0x80) {
+        this.pos = at + 1;
+        return byte;
+      }
+    }
     let result = 0;
     for (let shift = 0; shift < 70; shift += 7) {
       if (at >= len) throw endOfMessage();

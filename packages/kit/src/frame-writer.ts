@@ -1,6 +1,9 @@
 import { type MessageType, writeFrame } from "./definition.ts";
 import { borrowWriter, returnWriter, type ScratchWriter } from "./scratch-writer.ts";
 
+/** What a stream is expected to write at once, at most. */
+const maxExpectedBytes = 64 * 1024;
+
 /**
  * Collects the messages of a stream with their prefixes, one directly behind the other, so that many of
  * them are one write. Takes no memory while there are none.
@@ -9,6 +12,8 @@ export class FrameWriter<T> {
   readonly #type: MessageType<T>;
   readonly #maxBytes: number;
   #writer: ScratchWriter | undefined;
+  /** How many bytes were taken the last time. As many again are not moved while they are written. */
+  #lastBytes = 0;
 
   /** With `maxBytes`, larger messages are not taken. */
   constructor(type: MessageType<T>, maxBytes?: number) {
@@ -23,7 +28,7 @@ export class FrameWriter<T> {
 
   /** Adds a message. Where that throws, what was added before is still there. */
   add(message: T): void {
-    const writer = (this.#writer ??= borrowWriter());
+    const writer = (this.#writer ??= this.#borrow());
     try {
       writeFrame(writer, this.#type, message, this.#maxBytes);
     } finally {
@@ -33,7 +38,7 @@ export class FrameWriter<T> {
 
   /** Adds a message that has been encoded, with its prefix. */
   addFrame(frame: Uint8Array): void {
-    this.#writer ??= borrowWriter();
+    this.#writer ??= this.#borrow();
     this.#writer.raw(frame);
   }
 
@@ -42,8 +47,16 @@ export class FrameWriter<T> {
     const writer = this.#writer;
     if (writer === undefined) return undefined;
     const frames = writer.take();
+    this.#lastBytes = frames.length;
     this.#return(writer);
     return frames;
+  }
+
+  #borrow(): ScratchWriter {
+    const writer = borrowWriter();
+    // The last message is often the one that goes beyond what was taken before.
+    writer.expect(Math.min(Math.ceil(1.25 * this.#lastBytes), maxExpectedBytes));
+    return writer;
   }
 
   #return(writer: ScratchWriter): void {

@@ -2,8 +2,10 @@ import { BinaryWriter, type WireType } from "@bufbuild/protobuf/wire";
 import { prefixBytes } from "./frame-reader.ts";
 
 /**
- * How many bytes a writer asks for at once. A frame keeps the whole chunk alive that it is in, so a
- * larger one would let slow readers hold more memory; a smaller one would have to be asked for more often.
+ * How many bytes a writer asks for at once. What it hands out keeps the whole chunk alive, so this bounds
+ * what a message of a few bytes holds in memory that waits for a slow reader: a quarter of what it would
+ * with `Buffer.allocUnsafe`, which shares 64 KiB on Node 24. Messages behind each other in chunks take
+ * half the time of exact copies; with larger chunks, small messages take no less.
  */
 const chunkBytes = 16 * 1024;
 
@@ -11,7 +13,7 @@ const chunkBytes = 16 * 1024;
 const maxIdleWriters = 16;
 
 /** Up to which length texts are written by hand. */
-const shortTextLength = 12;
+const shortTextLength = 16;
 
 const nothing = Buffer.alloc(0);
 const nothingView = new DataView(nothing.buffer, nothing.byteOffset, 0);
@@ -54,14 +56,14 @@ export class ScratchWriter extends BinaryWriter {
     const bytes = this.#at - at - prefixBytes;
     this.#chunk[at] = 0;
     this.#view.setUint32(at + 1, bytes);
-    this.#forks.length = 0;
+    this.#dropForks();
     return bytes;
   }
 
   /** Forgets what was written since then, whatever it failed at. */
   rewind(begin: number): void {
     this.#at = this.#start + begin;
-    this.#forks.length = 0;
+    this.#dropForks();
     if (this.#at === this.#start) this.#dropLarge();
   }
 
@@ -73,12 +75,9 @@ export class ScratchWriter extends BinaryWriter {
     return taken;
   }
 
-  /** Hands out a copy of what was written, and writes over it. */
-  takeCopy(): Buffer {
-    const copy = Buffer.allocUnsafe(this.#at - this.#start);
-    copy.set(this.#chunk.subarray(this.#start, this.#at));
-    this.rewind(0);
-    return copy;
+  /** Begins another chunk where so many bytes do not fit into the rest of this one. */
+  expect(bytes: number): void {
+    this.#reserve(bytes);
   }
 
   override finish(): Uint8Array<ArrayBuffer> {
@@ -127,6 +126,16 @@ export class ScratchWriter extends BinaryWriter {
   }
 
   override uint32(value: number): this {
+    // As most tags are.
+    if (
+      typeof value === "number" &&
+      value >>> 0 === value &&
+      value < 0x80 &&
+      this.#at < this.#chunk.length
+    ) {
+      this.#chunk[this.#at++] = value;
+      return this;
+    }
     if (!isUint32(value)) return this.raw(new BinaryWriter().uint32(value).finish());
     this.#reserve(5);
     this.#varint32(value);
@@ -308,14 +317,19 @@ export class ScratchWriter extends BinaryWriter {
 
   #grow(bytes: number): void {
     const { length } = this;
-    let size = chunkBytes;
-    while (size < length + bytes) size *= 2;
+    // Twice as many, so that a large message is not moved often.
+    const size = Math.max(chunkBytes, 2 * length, length + bytes);
     const chunk = Buffer.allocUnsafeSlow(size);
     this.#chunk.copy(chunk, 0, this.#start, this.#at);
     this.#chunk = chunk;
     this.#view = new DataView(chunk.buffer, chunk.byteOffset, size);
     this.#start = 0;
     this.#at = length;
+  }
+
+  /** There are some after an encoder that threw. To set the length takes as long as to write a field. */
+  #dropForks(): void {
+    if (this.#forks.length > 0) this.#forks.length = 0;
   }
 
   /** Holds no memory for a message that was exceptionally large. */

@@ -43,3 +43,8 @@ test("encoding a message that cannot be encoded throws", () => {
   };
   expect(() => encoded(RequestInfo, broken)).toThrow(new TypeError("it is gone"));
 });
+
+test("what was encoded keeps nothing else alive", () => {
+  const { frame } = encoded(RequestInfo, message("known"));
+  expect(frame.buffer.byteLength).toBe(frame.length);
+});

@@ -82,3 +82,13 @@ test("a message that cannot be encoded takes nothing from those before and after
   frames.add(named("after"));
   expect(frames.take()).toEqual(Buffer.concat([frame(named("before")), frame(named("after"))]));
 });
+
+test("a message far larger than others holds no memory once it is taken", () => {
+  const frames = new FrameWriter(Node);
+  frames.add(named("x".repeat(4_000_000)));
+  frames.take();
+  frames.add(named("small"));
+  expect(frames.take()?.buffer.byteLength).toBeLessThanOrEqual(64 * 1024);
+  frames.add(named("small"));
+  expect(frames.take()?.buffer.byteLength).toBeLessThanOrEqual(16 * 1024);
+});
