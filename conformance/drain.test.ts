@@ -199,8 +199,10 @@ test.concurrent(
     const path = "/org.product.v1.ProductService/GetProduct";
     const body = frame(GetProductRequest.encode({ productId: rowId("One", 0) }).finish());
     // Of the one the last byte comes after the signal, of the other it never does.
-    const unary = raw.open({ path, body: body.subarray(0, -1) });
-    const half = raw.open({ path, body: body.subarray(0, -1) });
+    // By the contract, they would end before the shutdown.
+    const headers = { "grpc-timeout": "30S" };
+    const unary = raw.open({ path, headers, body: body.subarray(0, -1) });
+    const half = raw.open({ path, headers, body: body.subarray(0, -1) });
     const begun = Promise.withResolvers<void>();
     const endless = failureOf(async () => {
       for await (const _ of products.importProducts(leftOpen(productRows("New", 1)))) {
