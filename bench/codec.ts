@@ -66,7 +66,7 @@ async function measure({ rounds }: Plan): Promise<Result> {
 function report({ results }: Result): Report {
   const rows = results.map(({ message, task, way, nanoseconds, ratio, ratioInterval }) => [
     `${task} ${message}`,
-    way === "ours" ? "**ours**" : way,
+    way.startsWith("kit") ? `**${way}**` : way,
     (1000 / nanoseconds).toFixed(2),
     ratio.toFixed(2),
     ratioInterval.map((each) => each.toFixed(2)).join(" to "),

@@ -70,7 +70,8 @@ export class AnswerWriter {
 
   readonly #flushNow = (): void => {
     this.#isScheduled = false;
-    this.#flush();
+    // Otherwise it leaves with what comes until then: few large writes hold less memory than many small ones.
+    if (this.#sending === 0) this.#flush();
   };
 
   #flush(): void {
@@ -79,6 +80,7 @@ export class AnswerWriter {
     const { length } = bytes;
     const isSent = this.#call.write(bytes, () => {
       this.#sending -= length;
+      if (this.#sending === 0) this.#flush();
       if (this.#sending + this.#frames.bytes < windowBytes) this.release();
     });
     if (isSent) this.#sending += length;

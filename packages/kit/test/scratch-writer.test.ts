@@ -243,3 +243,22 @@ test("a message far larger than others holds no memory once it is sent", () => {
   expect(encodeFramed(small).buffer.byteLength).toBeLessThanOrEqual(16 * 1024);
   expect(encode(small).buffer.byteLength).toBeLessThanOrEqual(16 * 1024);
 });
+
+test("what an encoder that throws has begun is forgotten", () => {
+  const broken: MessageType<Node> = {
+    ...Node,
+    encode: (_message, writer = new BinaryWriter()) => {
+      writer.uint32(10).fork();
+      throw new TypeError("it is gone");
+    },
+  };
+  const joining: MessageType<Node> = {
+    ...Node,
+    encode: (_message, writer = new BinaryWriter()) => writer.join(),
+  };
+  const node = Node.fromPartial({});
+  for (const encode of [encoderOf, framedEncoderOf]) {
+    expect(() => encode(broken)(node)).toThrow("it is gone");
+    expect(() => encode(joining)(node)).toThrow("invalid state, fork stack empty");
+  }
+});
