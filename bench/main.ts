@@ -13,7 +13,6 @@ import { methodsAndConnections } from "./methods-and-connections.ts";
 import { orderService } from "./order-service.ts";
 import { payloadSize } from "./payload-size.ts";
 import { policyCost } from "./policy-cost.ts";
-import { profile } from "./profile.ts";
 import { pythonServer } from "./python-server.ts";
 import { servers } from "./servers.ts";
 import { startUp } from "./start-up.ts";
@@ -51,7 +50,7 @@ const benches: readonly Runnable[] = [
   ...[runnable(pythonServer), runnable(startUp), runnable(bytes), runnable(memory)],
   ...[runnable(payloadSize), runnable(concurrency), runnable(messageCount)],
   ...[runnable(methodsAndConnections), runnable(policyCost), runnable(codec)],
-  ...[runnable(profile), runnable(size)],
+  runnable(size),
 ];
 
 const names = process.argv.slice(2);

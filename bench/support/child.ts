@@ -8,8 +8,6 @@ export interface Child extends AsyncDisposable {
   readonly pid: number;
   /** Sends a message; resolves with the next one that comes. */
   ask<T>(question: object, answer: z.ZodType<T>): Promise<T>;
-  /** Has it end by itself. Resolves once it has. */
-  leave(): Promise<void>;
   /** Resolves with the next message that comes. */
   next<T>(answer: z.ZodType<T>): Promise<T>;
 }
@@ -22,15 +20,9 @@ process.once("exit", () => {
 });
 
 /** Starts a program on the core of its role. What it prints is dropped, but for its errors. */
-export function startChild(
-  role: Role,
-  file: string,
-  args: readonly string[] = [],
-  nodeFlags: readonly string[] = [],
-): Child {
+export function startChild(role: Role, file: string, args: readonly string[] = []): Child {
   const at = pinned(role, process.execPath, [
     "--disable-warning=ExperimentalWarning",
-    ...nodeFlags,
     file,
     ...args,
   ]);
@@ -69,11 +61,6 @@ export function startChild(
       const answered = next(answer);
       child.send(question);
       return answered;
-    },
-    async leave() {
-      children.delete(child);
-      child.disconnect();
-      await ended;
     },
     async [Symbol.asyncDispose]() {
       children.delete(child);

@@ -58,8 +58,6 @@ export interface RunningPeer extends AsyncDisposable {
   call(call: LoadCall): LoadCall;
   /** The call of a kind, with that. */
   callOf(kind: Kind): LoadCall;
-  /** Has it end by itself. Resolves once it has. */
-  leave(): Promise<void>;
 }
 
 /** What a child says when it listens, and what it answers then. */
@@ -91,8 +89,6 @@ export interface StartOptions {
   readonly moreMethods?: number;
   /** Whether ours keeps its answers encoded; it does not by default. */
   readonly isEncoded?: boolean;
-  /** What Node is told; nothing by default. */
-  readonly nodeFlags?: readonly string[];
   /** What is run; the source by default. */
   readonly file?: string;
 }
@@ -103,8 +99,8 @@ export async function startPeer(
   token: Token,
   options: StartOptions = {},
 ): Promise<RunningPeer> {
-  const { file = peerFile(name), nodeFlags } = options;
-  const child = startChild("measured", file, peerArguments(name, token, options), nodeFlags);
+  const { file = peerFile(name) } = options;
+  const child = startChild("measured", file, peerArguments(name, token, options));
   const { port } = await child.next(announced);
   const { protocol } = peers[name];
   const withCredentials = (call: LoadCall): LoadCall =>
@@ -116,7 +112,6 @@ export async function startPeer(
     state: () => child.ask({ state: true }, state),
     call: withCredentials,
     callOf: (kind) => withCredentials((protocol === "grpc" ? grpcCalls : jsonCalls)[kind]),
-    leave: () => child.leave(),
     [Symbol.asyncDispose]: () => child[Symbol.asyncDispose](),
   };
 }
