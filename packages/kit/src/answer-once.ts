@@ -34,7 +34,7 @@ export function answerOnce(
     return;
   }
   if (!isPromise(response)) {
-    // A handler that does not wait is answered in the same turn, and needs no timer.
+    // A handler that does not wait is answered in the same turn.
     succeed(runtime, context, call, response);
     return;
   }

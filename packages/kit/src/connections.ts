@@ -1,15 +1,10 @@
-import {
-  constants,
-  type IncomingHttpHeaders,
-  performServerHandshake,
-  type ServerHttp2Session,
-} from "node:http2";
+import { constants, performServerHandshake, type ServerHttp2Session } from "node:http2";
 import type { Socket } from "node:net";
 import type { Server } from "@grpc/grpc-js";
 import type { CallGate } from "./call-gate.ts";
 import { ConnectionUse } from "./connection-use.ts";
 import { http2Limits } from "./http2-limits.ts";
-import { parseTimeout } from "./parse-timeout.ts";
+import { capTimeout } from "./parse-timeout.ts";
 
 /** Of how much the age of connections differs, so that they are not all replaced at once: of gRPC's A9, 10 %. */
 const ageJitter = 0.1;
@@ -237,15 +232,4 @@ function http2ServerOf(server: Server): Http2Server {
     throw new TypeError("this version of @grpc/grpc-js has its HTTP/2 servers elsewhere");
   }
   return http2Server;
-}
-
-/** grpc-js has 31 bits for the milliseconds of a timeout (1.14.7, `handleTimeoutHeader`): past them, it is less than none. */
-const longestTimeoutMs = 2 ** 31 - 1;
-
-/** Shortens a timeout that would be taken for one that has passed. */
-function capTimeout(headers: IncomingHttpHeaders): void {
-  const timeout = headers["grpc-timeout"];
-  // Of the smaller units, 8 digits are not so long.
-  if (typeof timeout !== "string" || !/^\d+[HMS]$/.test(timeout)) return;
-  if (parseTimeout(timeout) > longestTimeoutMs) headers["grpc-timeout"] = "2147483S";
 }

@@ -1,3 +1,5 @@
+import type { IncomingHttpHeaders } from "node:http2";
+
 const unitsInMs: Readonly<Record<string, number>> = {
   H: 3_600_000,
   M: 60_000,
@@ -30,4 +32,15 @@ export function parseTimeout(value: string | readonly string[] | undefined): num
     amount = amount * 10 + digit - zero;
   }
   return amount * unitMs;
+}
+
+/** grpc-js has 31 bits for the milliseconds of a timeout (1.14.7, `handleTimeoutHeader`): past them, it is less than none. */
+const longestTimeoutMs = 2 ** 31 - 1;
+
+/** Shortens a timeout that would be taken for one that has passed. */
+export function capTimeout(headers: IncomingHttpHeaders): void {
+  const timeout = headers["grpc-timeout"];
+  // Of the smaller units, 8 digits are not so long.
+  if (typeof timeout !== "string" || !/^\d+[HMS]$/.test(timeout)) return;
+  if (parseTimeout(timeout) > longestTimeoutMs) headers["grpc-timeout"] = "2147483S";
 }

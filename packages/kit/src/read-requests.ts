@@ -81,11 +81,6 @@ class RequestReader {
     });
     stream.on("end", () => {
       if (call.isOver) return;
-      if (call.open.isCutShort) {
-        const text = "the stream of requests ended in the middle of a message";
-        call.abort(new RpcError(Code.INTERNAL, text));
-        return;
-      }
       confirmEnd(stream.session, () => {
         this.#isEnded = true;
         this.#pump();
@@ -117,11 +112,21 @@ class RequestReader {
     }
     if (call.isOver) return;
     if (this.#isEnded) {
-      this.#gate?.end();
-      this.queue.end();
+      this.#finish();
     } else if (stream.isPaused()) {
       stream.resume();
     }
+  }
+
+  /** No request follows. Only now is it known whether there is a rest that is none. */
+  #finish(): void {
+    if (this.#call.open.isCutShort) {
+      const text = "the stream of requests ended in the middle of a message";
+      this.#call.abort(new RpcError(Code.INTERNAL, text));
+      return;
+    }
+    this.#gate?.end();
+    this.queue.end();
   }
 
   #decompress(bytes: Buffer): void {
