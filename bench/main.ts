@@ -20,7 +20,8 @@ import { size } from "./size.ts";
 import type { Bench, Plan } from "./support/bench.ts";
 import { pinThisProcess } from "./support/cores.ts";
 import { lastReport, type LastReport, writeDocument } from "./support/document.ts";
-import { keepResult, warnOfOtherLoad } from "./support/results.ts";
+import { otherLoad, quietLoad } from "./support/other-load.ts";
+import { keepResult } from "./support/results.ts";
 
 const quick: Plan = { rounds: 5, sliceMs: 1_000, warmUpMs: 1_500 };
 const full: Plan = { rounds: 11, sliceMs: 1_500, warmUpMs: 3_000 };
@@ -39,7 +40,13 @@ function runnable<Result>(bench: Bench<Result>): Runnable {
     isQuick: bench.isQuick,
     async run(common) {
       const plan = bench.ownPlan?.(common) ?? common;
-      await keepResult(bench, plan, await bench.measure(plan));
+      const load = await otherLoad();
+      if (load > quietLoad) {
+        console.warn(
+          `${load.toFixed(1)} cores are busy with other things: the figures will be off`,
+        );
+      }
+      await keepResult(bench, { plan, otherLoad: load }, await bench.measure(plan));
     },
     lastReport: () => lastReport(bench),
   };
@@ -63,7 +70,6 @@ if (unknown.length > 0) {
   );
   process.exitCode = 2;
 } else {
-  warnOfOtherLoad();
   pinThisProcess("load");
   const chosen =
     named.length > 0

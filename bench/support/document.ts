@@ -3,7 +3,8 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Bench, Goal, Report } from "./bench.ts";
 import { number } from "./format.ts";
-import { type Circumstances, lastResult, quietLoad } from "./results.ts";
+import { quietLoad } from "./other-load.ts";
+import { type Circumstances, lastResult } from "./results.ts";
 import { table } from "./table.ts";
 
 const docs = join(import.meta.dirname, "../../docs");
@@ -71,8 +72,9 @@ function sourceOf(name: string, circumstances: Circumstances): string {
   return [
     `Measured on ${date} with Node ${node} on ${cores} cores (${cpu})`,
     pinned ? ", each process on a core of its own" : ", processes not kept on cores of their own",
-    otherLoad > quietLoad ? `, while the machine did other things (load ${number(otherLoad)})` : "",
-    `, in ${plan.rounds} rounds; ${packages.join(", ")}. `,
+    otherLoad > quietLoad ? `, while other things kept ${number(otherLoad)} cores busy` : "",
+    `, in ${plan.rounds} rounds`,
+    packages.length > 0 ? `; ${packages.join(", ")}. ` : ". ",
     `Raw figures: [${name}.json](../bench/results/${name}.json).`,
   ].join("");
 }

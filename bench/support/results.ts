@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
-import { cpus, loadavg } from "node:os";
+import { cpus } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
 import type { Bench, Plan } from "./bench.ts";
@@ -10,19 +10,6 @@ import { h2loadVersion } from "./h2load.ts";
 const bench = join(import.meta.dirname, "..");
 const folder = join(bench, "results");
 
-const [otherLoad = 0] = loadavg();
-
-/** Up to this load average, a machine does nothing else. */
-export const quietLoad = 0.5;
-
-/** Says on the console where the machine is not as it should be. */
-export function warnOfOtherLoad(): void {
-  if (otherLoad <= quietLoad) return;
-  console.warn(
-    `The machine does other things (load ${otherLoad.toFixed(1)}): the figures will be off.`,
-  );
-}
-
 /** On what, when and how something was measured. */
 export interface Circumstances {
   /** The day, as 2026-11-20. */
@@ -31,7 +18,7 @@ export interface Circumstances {
   readonly cpu: string;
   readonly cores: number;
   readonly pinned: boolean;
-  /** The load average of the minute before the first bench: what else the machine did. */
+  /** What else the machine did, just before: how many cores were busy. */
   readonly otherLoad: number;
   readonly h2load?: string | undefined;
   readonly versions: Readonly<Record<string, string>>;
@@ -58,7 +45,7 @@ export interface Kept<Result> extends Circumstances {
 /** Keeps a result, with the circumstances. */
 export async function keepResult<Result>(
   { name, packages }: Bench<Result>,
-  plan: Plan,
+  { plan, otherLoad }: Pick<Circumstances, "plan" | "otherLoad">,
   result: Result,
 ): Promise<void> {
   const processors = cpus();
