@@ -11,7 +11,7 @@ import { root, run } from "./run.ts";
 
 await generateOrExit();
 // Imported only now: they are made of what was generated.
-const { runMain } = await import("@org/kit");
+const { runMain, serveMetrics } = await import("@org/kit");
 const { DataDirInUseError } = await import("@org/database");
 const products = await import("@org/product-service");
 const users = await import("@org/user-service");
@@ -41,6 +41,9 @@ async function start(): Promise<void> {
       await productService.close();
       throw error;
     });
+
+  const { METRICS_PORT: metricsPort, GRPC_HOST: host } = products.readConfig(environment);
+  if (metricsPort !== undefined) await serveMetrics({ host, port: metricsPort });
 
   // The tour's calls take what they need from the environment, as those of every client do.
   const lacking = [

@@ -1,12 +1,20 @@
 /**
  * Our server, with all that it has by default and the contract's own policies: tokens, scopes, deadlines, checks,
- * admission and errors in the log. Its argument is the file with the keys that tokens are checked by; without one,
+ * admission, metrics and errors in the log. Its argument is the file with the keys that tokens are checked by; without one,
  * nobody is asked who they are. A second one is how many methods there are besides, and with `encoded` as a third one,
  * products are kept as product-service keeps them where it has a cache: encoded.
  */
 import { Product, ProductServiceDefinition } from "@org/contracts/product/v1";
 import { UserServiceDefinition } from "@org/contracts/user/v1";
-import { authenticateByJwt, createLogger, type Encoded, encoded, implement, serve } from "@org/kit";
+import {
+  authenticateByJwt,
+  createLogger,
+  type Encoded,
+  encoded,
+  implement,
+  serve,
+  serveMetrics,
+} from "@org/kit";
 import { announce } from "../support/announce.ts";
 import { audience, issuer } from "../support/issuer.ts";
 import { findProduct, importOne, noteFound, productsIn } from "../support/work.ts";
@@ -75,6 +83,7 @@ const others = Array.from({ length: Number(more) }, (_, index) =>
   ),
 );
 
+await serveMetrics({ logger });
 const server = await serve({
   services: [products, users, ...others],
   logger,

@@ -1,5 +1,6 @@
 import { AdaptiveLimit } from "./adaptive-limit.ts";
 import { CallGate } from "./call-gate.ts";
+import { serverCallsOf } from "./call-metrics.ts";
 import type { MethodKind } from "./definition.ts";
 import type { Answer, GatedMethod } from "./gated-method.ts";
 import type { Logger } from "./logger.ts";
@@ -64,11 +65,16 @@ export class Admission {
       turns: this.turns,
       limit: shedsLoad ? this.#limit : undefined,
       methods: this.#methods,
-      unknown: this.#method("unknown", "unknown", undefined),
+      unknown: this.#method("other", "unknown", undefined),
       maxConcurrentCalls,
       refusesHopeless,
       logger,
     });
+  }
+
+  /** How many unary calls are worked on at a time before more are refused. */
+  get callLimit(): number {
+    return this.#limit.limit;
   }
 
   /**
@@ -96,6 +102,7 @@ export class Admission {
       maxRequestBytes: Math.min(policy?.maxRequestBytes ?? Infinity, this.#maxRequestBytes),
       latency: this.#limit.method(delayOf(policy)),
       answer: undefined,
+      metrics: serverCallsOf(path),
     };
   }
 }

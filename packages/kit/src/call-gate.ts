@@ -46,6 +46,14 @@ const hopeless = Refusal.forNow(
   "the call has less time left than calls of its method need at the moment",
 );
 
+/** The names of what calls are refused for, in the metrics. */
+const reasons: ReadonlyMap<Refusal, string> = new Map([
+  [tooManyCalls, "too_many_calls"],
+  [overloaded, "overloaded"],
+  [tooLargeHeaders, "too_large_headers"],
+  [hopeless, "hopeless"],
+]);
+
 /**
  * What a call meets first, as soon as its headers are there. What is refused here has cost neither a look at its
  * request nor a handler: a server that has ten times the calls it can answer spends its time on those that it takes.
@@ -68,23 +76,26 @@ export class CallGate {
       stream.on("error", () => undefined);
       return undefined;
     }
-    // Node.js enforces it once the client has agreed to it, which some never do (RFC 9113, section 6.5.3).
-    if (stream.session?.pendingSettingsAck === true && sizeOf(headers) > maxHeaderBytes) {
-      tooLargeHeaders.send(stream);
-      return undefined;
-    }
     const { calls, methods, unknown } = this.#options;
     const method = methods.get(headers[":path"] ?? "") ?? unknown;
-    // Health checks are bounded by themselves.
-    const refusal = method.kind === "health" ? undefined : this.#refuse(method, headers);
-    if (refusal !== undefined) {
-      refusal.send(stream);
-      return undefined;
-    }
-    return calls.add(stream, method);
+    const refusal = this.#refuse(method, stream, headers);
+    if (refusal === undefined) return calls.add(stream, method);
+    method.metrics.refuse(refusal.code, reasons.get(refusal) ?? "other");
+    refusal.send(stream);
+    return undefined;
   }
 
-  #refuse(method: GatedMethod, headers: IncomingHttpHeaders): Refusal | undefined {
+  #refuse(
+    method: GatedMethod,
+    stream: ServerHttp2Stream,
+    headers: IncomingHttpHeaders,
+  ): Refusal | undefined {
+    // Node.js enforces it once the client has agreed to it, which some never do (RFC 9113, section 6.5.3).
+    if (stream.session?.pendingSettingsAck === true && sizeOf(headers) > maxHeaderBytes) {
+      return tooLargeHeaders;
+    }
+    // Health checks are bounded by themselves.
+    if (method.kind === "health") return undefined;
     const { calls, turns, limit, maxConcurrentCalls, refusesHopeless } = this.#options;
     const { path, costClass, latency } = method;
     // Whoever begins calls and does not go on keeps nobody out.

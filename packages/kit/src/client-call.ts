@@ -35,6 +35,8 @@ export class ClientCall implements TimedCall, WireListener, AnsweredCall {
   #resendTimer: NodeJS.Timeout | undefined;
   /** How often the call has been tried again on its way. */
   #retries = 0;
+  /** By `performance.now()`. */
+  #startedAt = 0;
   #hasBegun = false;
   #hasMessage = false;
   #isEnding = false;
@@ -140,7 +142,7 @@ export class ClientCall implements TimedCall, WireListener, AnsweredCall {
 
   onHeader(header: WireHeader): void {
     this.#hasBegun = true;
-    if (this.#caller.onRetried !== undefined) this.#retries = header.retries;
+    this.#retries = header.retries;
     const { onHeader } = this.#options;
     if (onHeader !== undefined) this.#tell(onHeader, header.metadata);
   }
@@ -172,15 +174,18 @@ export class ClientCall implements TimedCall, WireListener, AnsweredCall {
       if (mayResend && this.#resend()) return;
     }
     this.#deadline?.over();
-    if (onRetried !== undefined) {
-      const retries = this.#retries || received.retries;
-      if (retries > 0) onRetried(retries, status);
+    const retries = this.#retries || received.retries;
+    if (retries > 0) {
+      this.#caller.metrics.retries += retries;
+      onRetried?.(retries, status);
     }
     this.#end(status.code === Code.OK ? status : corrected(status));
   }
 
   #start(reader: AnswerReader): void {
     const { signal, detached, metadata } = this.#options;
+    this.#caller.metrics.started += 1;
+    this.#startedAt = performance.now();
     const parent = detached === true ? undefined : currentCall();
     const now = Date.now();
     const endsAt = endOf(this.#caller, this.#options, parent, now);
@@ -192,7 +197,12 @@ export class ClientCall implements TimedCall, WireListener, AnsweredCall {
     }
     if (signal?.aborted === true || parent?.signal.aborted === true) this.#heed(signal, parent);
     if (this.#over) return;
-    this.#attempt();
+    try {
+      this.#attempt();
+    } catch (error) {
+      this.#count(Code.CANCELLED);
+      throw error;
+    }
     const { timeoutMs, deadlines } = this.#caller;
     const isUsual = this.#options.deadline === undefined && this.#options.timeoutMs === undefined;
     // One that a handler's call makes shorter is as far away as no other.
@@ -275,10 +285,18 @@ export class ClientCall implements TimedCall, WireListener, AnsweredCall {
     if (this.#isEnding) return;
     this.#isEnding = true;
     this.#ignoreSignals?.();
+    this.#count(status.code);
     const { onTrailer } = this.#options;
     if (onTrailer !== undefined) this.#tell(onTrailer, status.metadata);
     this.#finish();
     this.#reader?.onStatus(status);
+  }
+
+  /** It has ended. What its caller made it fail with is what it ended with. */
+  #count(code: number): void {
+    const error = this.#failure?.error;
+    const tookMs = performance.now() - this.#startedAt;
+    this.#caller.metrics.ended(error instanceof RpcError ? error.code : code, tookMs);
   }
 
   /** What a caller's function throws fails the call, instead of ending the process. */

@@ -106,6 +106,11 @@ export class Connections {
     await Promise.all(Array.from(this.#sessions, retire));
   }
 
+  /** How many there are. */
+  get size(): number {
+    return this.#sessions.size;
+  }
+
   /** Closes the one that has been without calls for longest, if any has been for a second. False where none has. */
   endUnused(): boolean {
     let longest: ServerHttp2Session | undefined;

@@ -1,6 +1,7 @@
 import type { Channel } from "@grpc/grpc-js";
 import { authorized } from "./authorized-call.ts";
 import type { CallOptions } from "./call-options.ts";
+import { clientCallsOf } from "./call-metrics.ts";
 import { readCallScopes } from "./call-scope.ts";
 import { ClientCall } from "./client-call.ts";
 import { DeadlineQueue } from "./deadline-queue.ts";
@@ -122,6 +123,7 @@ export function createClient<D extends ServiceDefinition>(
       open: details?.opener(path) ?? (() => new GrpcJsCall(channel, path)),
       timeoutMs: own,
       maxTimeoutMs,
+      metrics: clientCallsOf(channel.getTarget(), path),
       resets,
       deadlines: own <= maxTimerMs ? new DeadlineQueue(own, true) : undefined,
       isRetried,

@@ -1,14 +1,17 @@
 import { z } from "zod";
 
+const error = "must be a port: a whole number from 0 (any free one) to 65535";
+
 /** A TCP port out of the environment. */
+export const port: z.ZodType<number> = z.coerce
+  .number({ error })
+  .int({ error })
+  .min(0, { error })
+  .max(65_535, { error });
+
+/** A TCP port out of the environment that has a default. */
 export function portVariable(defaultPort: number): z.ZodType<number> {
-  const error = "must be a port: a whole number from 0 (any free one) to 65535";
-  return z.coerce
-    .number({ error })
-    .int({ error })
-    .min(0, { error })
-    .max(65_535, { error })
-    .default(defaultPort);
+  return port.default(defaultPort);
 }
 
 /** An environment that a service cannot run with; the message names each variable that is wrong. */

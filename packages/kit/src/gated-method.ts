@@ -1,3 +1,4 @@
+import type { CallMetrics } from "./call-metrics.ts";
 import type { MethodKind } from "./definition.ts";
 import type { IncomingHttpHeaders } from "node:http2";
 import type { MethodLatency } from "./method-latency.ts";
@@ -20,4 +21,5 @@ export interface GatedMethod {
   readonly latency: MethodLatency;
   /** Answers a call that has been let in; undefined where grpc-js does. */
   readonly answer: Answer | undefined;
+  readonly metrics: CallMetrics;
 }

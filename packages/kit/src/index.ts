@@ -63,12 +63,9 @@ export {
 export { runMain, type RunMainOptions } from "./run-main.ts";
 export { runService, type RunServiceOptions } from "./run-service.ts";
 export { readServerConfig, type ServerConfig, serverEnvironment } from "./server-config.ts";
-export {
-  defaultGraceMs,
-  ListenError,
-  type RunningServer,
-  serve,
-} from "./serve.ts";
+export { ListenError } from "./listen-error.ts";
+export { defaultGraceMs, type RunningServer, serve } from "./serve.ts";
+export { type MetricsServer, serveMetrics, type ServeMetricsOptions } from "./serve-metrics.ts";
 export type { ServeOptions } from "./serve-options.ts";
 export type { ServerTls } from "./tls-acceptor.ts";
 export { TlsFileError } from "./tls-files.ts";

@@ -1,4 +1,5 @@
 import type { StatusObject } from "@grpc/grpc-js";
+import type { CallMetrics } from "./call-metrics.ts";
 import type { DeadlineQueue } from "./deadline-queue.ts";
 import type { StreamResets } from "./stream-resets.ts";
 import type { WireCall } from "./wire-call.ts";
@@ -11,6 +12,8 @@ export interface MethodCaller {
   readonly timeoutMs: number;
   /** How long any call may take, in milliseconds. */
   readonly maxTimeoutMs: number;
+  /** What is counted of its calls. */
+  readonly metrics: CallMetrics;
   /** What becomes of the channel's streams whose calls are over. */
   readonly resets: StreamResets;
   /** For the calls that take `timeoutMs`; undefined where that is for ever. */

@@ -1,4 +1,5 @@
 import { constants, type ServerHttp2Stream } from "node:http2";
+import { Code } from "./code.ts";
 import type { ConnectionUse } from "./connection-use.ts";
 import type { GatedMethod } from "./gated-method.ts";
 import type { OpenCalls } from "./open-calls.ts";
@@ -47,10 +48,12 @@ export class OpenCall {
     this.method = method;
     this.beganAt = beganAt;
     this.#partSince = beganAt;
+    method.metrics.started += 1;
     // Of a stream of requests, none need ever come.
     if (!isStreamOfRequests(method)) this.#waitingSince = beganAt;
     stream.on("close", () => {
       this.#closedAt = performance.now();
+      method.metrics.ended(codeSentOn(stream), this.#closedAt - beganAt);
       this.use?.callOver();
       this.served?.closed();
       // The work of a handler that goes on is for nobody.
@@ -173,4 +176,12 @@ export class OpenCall {
 /** Whether a method takes any number of requests, none included. */
 export function isStreamOfRequests({ kind }: GatedMethod): boolean {
   return kind === "clientStream" || kind === "bidi";
+}
+
+/** The status that was sent on a stream, whoever did; without any, its client has given up. */
+function codeSentOn({ sentTrailers, sentHeaders }: ServerHttp2Stream): number {
+  const code = sentTrailers?.["grpc-status"] ?? sentHeaders?.["grpc-status"];
+  if (code !== undefined) return Number(code);
+  // What is no gRPC is told so by HTTP's.
+  return (sentHeaders?.[":status"] ?? 200) === 200 ? Code.CANCELLED : Code.UNKNOWN;
 }

@@ -12,15 +12,17 @@ const variants = 16;
 
 /** That a call is not let in, ready to be sent: what refuses thousands of calls a second must be cheap. */
 export class Refusal {
+  readonly code: Code;
   readonly #headers: readonly OutgoingHttpHeaders[];
 
-  private constructor(headers: readonly OutgoingHttpHeaders[]) {
+  private constructor(code: Code, headers: readonly OutgoingHttpHeaders[]) {
+    this.code = code;
     this.#headers = headers;
   }
 
   /** One that is not to be tried again, as it would be refused again. */
   static final(code: Code, text: string): Refusal {
-    return new Refusal([statusHeaders(new RpcError(code, text))]);
+    return new Refusal(code, [statusHeaders(new RpcError(code, text))]);
   }
 
   /** One that tells when to try again: for gRPC's retries by `grpc-retry-pushback-ms`, for people by RetryInfo. */
@@ -28,7 +30,10 @@ export class Refusal {
     const waits = Array.from({ length: variants }, (_, index) =>
       Math.round(retryAfterMs * (1 + index / variants)),
     );
-    return new Refusal(waits.map((ms) => statusHeaders(tryAgain(code, text, ms))));
+    return new Refusal(
+      code,
+      waits.map((ms) => statusHeaders(tryAgain(code, text, ms))),
+    );
   }
 
   /** Answers a stream with it, and wants to hear no more of that. */

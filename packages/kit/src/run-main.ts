@@ -1,7 +1,7 @@
 import { inspect } from "node:util";
 import { GrantsFileError } from "./certificate-authentication.ts";
 import { EnvironmentError } from "./environment.ts";
-import { ListenError } from "./serve.ts";
+import { ListenError } from "./listen-error.ts";
 import { TlsFileError } from "./tls-files.ts";
 import { WorkerStartError } from "./worker-process.ts";
 

@@ -1,12 +1,14 @@
 import cluster, { type Worker } from "node:cluster";
 import { isatty } from "node:tty";
 import { closeOnSignal } from "./close-on-signal.ts";
-import { createLogger } from "./logger.ts";
+import { createLogger, type Logger } from "./logger.ts";
+import type { MetricsSnapshot } from "./metrics-snapshot.ts";
 import { runMain, type RunMainOptions, writeError } from "./run-main.ts";
 import { defaultGraceMs, type RunningServer } from "./serve.ts";
 import { serveAsWorker, tellPrimary } from "./serve-as-worker.ts";
+import { serveMetrics, type ServeMetricsOptions } from "./serve-metrics.ts";
 import type { ServerConfig } from "./server-config.ts";
-import { Workers, type WorkersOptions } from "./workers.ts";
+import { Workers } from "./workers.ts";
 
 /** How much longer than the grace of its server a worker may take to shut down, in milliseconds. */
 const beyondGraceMs = 5_000;
@@ -43,20 +45,27 @@ export async function runService<C extends ServerConfig>(
   await runMain(
     async () => {
       const config = readConfig();
-      const { WORKERS: count, LOG_LEVEL: level } = config;
+      const { WORKERS: count, LOG_LEVEL: level, METRICS_PORT: metricsPort } = config;
+      const logger = createLogger({ name, level });
+      const metrics =
+        metricsPort === undefined
+          ? undefined
+          : { host: config.GRPC_HOST, port: metricsPort, logger };
       if (count === 1) {
-        await start(config);
+        await withMetrics(metrics, () => start(config));
         return;
       }
-      const logger = createLogger({ name, level });
       ({ worker } = cluster);
       if (worker === undefined) {
-        await runWorkers({ count, stopTimeoutMs, logger });
+        const workers = new Workers({ count, stopTimeoutMs, logger });
+        const snapshots = (): Promise<readonly MetricsSnapshot[]> => workers.metrics();
+        await withMetrics(metrics && { ...metrics, snapshots }, () => runWorkers(workers, logger));
         return;
       }
       // The primary sees to it: who sends the signal to all processes of a service means no more than that.
       onRestartSignal(() => undefined);
-      await serveAsWorker(worker, () => start(config), logger);
+      const hasMetrics = metrics !== undefined;
+      await serveAsWorker(worker, () => start(config), { logger, hasMetrics });
     },
     {
       operatorErrors,
@@ -69,12 +78,27 @@ export async function runService<C extends ServerConfig>(
   );
 }
 
-async function runWorkers(options: WorkersOptions): Promise<void> {
-  const workers = new Workers(options);
+/** Shows metrics for as long as something runs; with no options, it shows none. */
+async function withMetrics(
+  options: ServeMetricsOptions | undefined,
+  start: () => Promise<Pick<RunningServer, "closed">>,
+): Promise<void> {
+  const metrics = options && (await serveMetrics(options));
+  const close = (): void => metrics?.close();
+  try {
+    const { closed } = await start();
+    closed.then(close, close);
+  } catch (error) {
+    close();
+    throw error;
+  }
+}
+
+async function runWorkers(workers: Workers, logger: Logger): Promise<Workers> {
   closeOnSignal({
     close: () => workers.close(),
     closed: workers.closed,
-    logger: options.logger,
+    logger,
     onSecondSignal: () => {
       workers.kill();
     },
@@ -83,6 +107,7 @@ async function runWorkers(options: WorkersOptions): Promise<void> {
     workers.restart();
   });
   await workers.start();
+  return workers;
 }
 
 /**

@@ -10,8 +10,9 @@ import { type FromWorker, readToWorker } from "./worker-messages.ts";
 export async function serveAsWorker(
   worker: Worker,
   start: () => Promise<RunningServer>,
-  logger: Logger,
+  { logger, hasMetrics }: { readonly logger: Logger; readonly hasMetrics: boolean },
 ): Promise<void> {
+  if (hasMetrics) (await import("./metrics-snapshot.ts")).collectProcessMetrics();
   const server = await start();
   // Node.js ends a worker at the moment that its primary is gone; from now on, there are calls to finish.
   worker.exitedAfterDisconnect = true;
@@ -23,8 +24,19 @@ export async function serveAsWorker(
     logger.error("the primary is gone: shutting down");
     drain();
   };
+  const sendMetrics = async (): Promise<void> => {
+    const { takeSnapshot } = await import("./metrics-snapshot.ts");
+    const snapshot = await takeSnapshot({ worker: String(worker.id) });
+    await tellPrimary(worker, { type: "metrics", snapshot });
+  };
   worker.on("message", (message: unknown) => {
-    if (readToWorker(message)?.type === "drain") drain();
+    const type = readToWorker(message)?.type;
+    if (type === "drain") drain();
+    if (type === "metrics") {
+      sendMetrics().catch((err: unknown) => {
+        logger.error({ err }, "the metrics cannot be taken");
+      });
+    }
   });
   worker.once("disconnect", onOrphaned);
   const leave = (): void => {

@@ -13,6 +13,7 @@ import {
   defaultMaxConnections,
   defaultMaxMessageBytes,
 } from "./limits.ts";
+import { ListenError } from "./listen-error.ts";
 import { Listener } from "./listener.ts";
 import { LiveCalls } from "./live-calls.ts";
 import { createLogger } from "./logger.ts";
@@ -21,6 +22,7 @@ import { RateLimit } from "./rate-limit.ts";
 import { reflectionService } from "./reflection.ts";
 import { registerService, requirePolicies } from "./register-service.ts";
 import type { ServeOptions } from "./serve-options.ts";
+import { showGauges } from "./server-gauges.ts";
 import { drain } from "./shutdown.ts";
 import { sparingly } from "./sparingly.ts";
 import { TlsAcceptor } from "./tls-acceptor.ts";
@@ -48,13 +50,6 @@ export interface RunningServer {
   readonly closed: Promise<void>;
   /** Shuts down: lets calls finish within the grace, ends streams, closes. Resolves with `closed`. */
   close(): Promise<void>;
-}
-
-/** The address cannot be listened on: another process has the port, or it is no address of this machine. */
-export class ListenError extends Error {
-  static {
-    ListenError.prototype.name = "ListenError";
-  }
 }
 
 /**
@@ -134,7 +129,6 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   const health = new HealthImplementation();
   health.addToServer(server);
 
-  const address = host.includes(":") ? `[${host}]` : host;
   // Without TLS, which is added by the acceptor: it can change its certificates.
   server.createConnectionInjector(ServerCredentials.createInsecure());
   const logRefused = sparingly((fields) => {
@@ -173,12 +167,16 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   }).catch((cause: unknown) => {
     acceptor?.close();
     admission.calls.close();
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new ListenError(`cannot listen on ${address}:${port}: ${reason}`, { cause });
+    throw ListenError.of(host, port, cause);
   });
   const setHealth = (status: "SERVING" | "NOT_SERVING"): void => {
     for (const name of ["", ...names, ...aliases]) health.setStatus(name, status);
   };
+  const hideGauges = showGauges({
+    callsInFlight: () => admission.calls.size,
+    connections: () => connections.size,
+    callLimit: () => (loadShedding ? admission.callLimit : Infinity),
+  });
   const closed = Promise.withResolvers<void>();
   let closing = false;
   const close = (): Promise<void> => {
@@ -190,6 +188,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
       drain({ server, connections, listener, live, graceMs, logger })
         .then(() => {
           admission.calls.close();
+          hideGauges();
           return onClosed?.();
         })
         .then(() => {
@@ -212,6 +211,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     },
     "serving",
   );
+  const address = host.includes(":") ? `[${host}]` : host;
   const reachable = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "[::1]" : address;
   return {
     port: listener.port,

@@ -1,7 +1,7 @@
 import { statSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { z } from "zod";
-import { readEnvironment } from "./environment.ts";
+import { port, readEnvironment } from "./environment.ts";
 import {
   defaultMaxConcurrentCalls,
   defaultMaxConnectionAgeMs,
@@ -30,6 +30,8 @@ export interface ServerConfig {
   readonly GRPC_REFUSE_HOPELESS_CALLS: boolean;
   /** How many calls one principal may make in a second; undefined: there is no limit. */
   readonly GRPC_MAX_CALLS_PER_SECOND_PER_PRINCIPAL?: number | undefined;
+  /** The port that metrics are shown at, on the same address; undefined: nowhere. */
+  readonly METRICS_PORT?: number | undefined;
   /** The least severe log lines that are written. */
   readonly LOG_LEVEL: LogLevel;
   /** The file with the service's certificate; undefined: connections are in plaintext. */
@@ -106,6 +108,7 @@ export const serverEnvironment: {
   GRPC_LOAD_SHEDDING: flag(true),
   GRPC_REFUSE_HOPELESS_CALLS: flag(false),
   GRPC_MAX_CALLS_PER_SECOND_PER_PRINCIPAL: count("calls", 1_000_000).optional(),
+  METRICS_PORT: port.optional(),
   LOG_LEVEL: z.enum(logLevels, { error: `must be one of ${logLevels.join(", ")}` }).default("info"),
   TLS_CERT_FILE: readableFile,
   TLS_KEY_FILE: readableFile,

@@ -1,5 +1,9 @@
 import cluster, { type Worker } from "node:cluster";
+import type { MetricsSnapshot } from "./metrics-snapshot.ts";
 import { readFromWorker, type ToWorker } from "./worker-messages.ts";
+
+/** How long a worker may take to send its metrics, in milliseconds: Prometheus waits for 10 seconds. */
+const metricsTimeoutMs = 2_000;
 
 /** A worker could not start; the message is what it said of that. */
 export class WorkerStartError extends Error {
@@ -28,6 +32,8 @@ export class WorkerProcess {
   readonly ended: Promise<WorkerEnding>;
   readonly #worker: Worker;
   #isServing = false;
+  /** Its answer, where it has been asked for its metrics. */
+  #metrics: PromiseWithResolvers<MetricsSnapshot | undefined> | undefined;
 
   private constructor(worker: Worker) {
     this.#worker = worker;
@@ -44,12 +50,14 @@ export class WorkerProcess {
         serving.resolve(read.port);
       }
       if (read?.type === "failed") ({ reason } = read);
+      if (read?.type === "metrics") this.#metrics?.resolve(read.snapshot);
     });
     const end = (code: number | null, signal: string | null): void => {
       const servedMs = servedAt === undefined ? undefined : performance.now() - servedAt;
       const why = reason ?? `a worker ended before it served (${signal ?? code ?? "not started"})`;
       serving.reject(new WorkerStartError(why));
       ended.resolve({ code, signal, reason, servedMs });
+      this.#metrics?.resolve(undefined);
     };
     worker.once("exit", end);
     // One that could not even be started does not exit.
@@ -76,6 +84,25 @@ export class WorkerProcess {
     if (!this.#isServing) this.#worker.process.kill("SIGTERM");
     // Not by a signal, of which a terminal may have sent the first: the second one kills. Who is gone is not told.
     else if (this.#worker.isConnected()) this.#worker.send(message, () => undefined);
+  }
+
+  /** Its metrics; undefined where it has none yet, or does not answer in time. Who asks meanwhile gets the same. */
+  async metrics(): Promise<MetricsSnapshot | undefined> {
+    if (!this.#isServing || !this.#worker.isConnected()) return undefined;
+    if (this.#metrics !== undefined) return await this.#metrics.promise;
+    const asked = Promise.withResolvers<MetricsSnapshot | undefined>();
+    this.#metrics = asked;
+    const message: ToWorker = { type: "metrics" };
+    this.#worker.send(message, () => undefined);
+    const timer = setTimeout(() => {
+      asked.resolve(undefined);
+    }, metricsTimeoutMs);
+    try {
+      return await asked.promise;
+    } finally {
+      clearTimeout(timer);
+      this.#metrics = undefined;
+    }
   }
 
   /** Ends it at once. */

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "./logger.ts";
 import { messageOf } from "./message-of.ts";
+import type { MetricsSnapshot } from "./metrics-snapshot.ts";
 import { type WorkerEnding, WorkerProcess } from "./worker-process.ts";
 
 /** How long a worker has to have served for its end to be none of the start, in milliseconds. */
@@ -74,6 +75,12 @@ export class Workers {
   restart(): void {
     this.#isRestartDue = true;
     if (!this.#isBusy) void this.#restartWhileDue();
+  }
+
+  /** The metrics of all that answer in time. */
+  async metrics(): Promise<readonly MetricsSnapshot[]> {
+    const all = await Promise.all(Array.from(this.#alive, (worker) => worker.metrics()));
+    return all.filter((each) => each !== undefined);
   }
 
   /** Shuts down all workers at once. Resolves with `closed`. */

@@ -3,7 +3,9 @@ import { connect, createServer } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, test } from "@jest/globals";
 import { errorCodeOf } from "../src/message-of.ts";
+import { EchoDefinition } from "./echo.ts";
 import { failureOf, idsOf, message } from "./echo-server.ts";
+import { readMetrics } from "./metrics-page.ts";
 import {
   type ConnectedClient,
   type ServiceLine,
@@ -315,6 +317,79 @@ describe("SIGHUP", () => {
     await service.line(says("restarted the workers"));
     const after = await pidsOf(service, 2);
     expect([...after].filter((pid) => before.has(pid))).toEqual([]);
+  });
+});
+
+describe("metrics", () => {
+  const started = `grpc_server_call_started_total{grpc_method="${EchoDefinition.fullName}/Echo"`;
+
+  /** Where they are shown. */
+  async function metricsPortOf(service: ServiceProcess): Promise<number> {
+    const { port } = await service.line(says("showing metrics"));
+    if (port === undefined) throw new Error("the line has no port");
+    return port;
+  }
+
+  test("of one process are its own, and do not keep it from ending", async () => {
+    await using service = await startService({ WORKERS: "1", METRICS_PORT: "0" });
+    using client = await service.connect();
+    expect(client.pid).toBe(service.pid);
+    const page = await readMetrics(await metricsPortOf(service));
+    expect(page.value(`${started}}`)).toBe(1);
+    service.kill("SIGTERM");
+    expect(await service.ended).toEqual(wellEnded);
+  });
+
+  test("of all workers are on one page, each with its number", async () => {
+    await using service = await startService({ WORKERS: "2", METRICS_PORT: "0" });
+    using clients = closing(await connectAll(service, 2));
+    await clients.all[0]?.client.echo({});
+    const port = await metricsPortOf(service);
+    const before = await readMetrics(port);
+    const counts = ["1", "2"].map((id) => before.value(`${started},worker="${id}"}`));
+    expect(new Set(counts)).toEqual(new Set([1, 2]));
+    expect(before.series("process_resident_memory_bytes")).toHaveLength(2);
+
+    service.kill("SIGHUP");
+    await service.line(says("restarted the workers"));
+    const after = await readMetrics(port);
+    expect(after.series("grpc_server_connections").toSorted()).toEqual([
+      'grpc_server_connections{worker="3"}',
+      'grpc_server_connections{worker="4"}',
+    ]);
+    service.kill("SIGTERM");
+    expect(await service.ended).toEqual(wellEnded);
+  });
+
+  test("of a worker that hangs are left out", async () => {
+    await using service = await startService({ WORKERS: "2", METRICS_PORT: "0" });
+    using clients = closing(await connectAll(service, 2));
+    const [hanging, other] = clients.all;
+    if (hanging === undefined || other === undefined) throw new Error("there are no clients");
+    process.kill(hanging.pid, "SIGSTOP");
+    await other.client.echo({});
+    // Two who ask at the same time get the same.
+    const port = await metricsPortOf(service);
+    const pages = await Promise.all([readMetrics(port), readMetrics(port)]);
+    for (const page of pages) {
+      const all = page.series(started);
+      expect(all).toHaveLength(1);
+      expect(page.value(all[0] ?? "")).toBe(2);
+    }
+  });
+
+  test.each(["1", "2"])("where their port is taken, nothing starts: %s", async (workers) => {
+    const taken = createServer().listen(0, "127.0.0.1");
+    await once(taken, "listening");
+    const address = taken.address();
+    const port = typeof address === "object" && address !== null ? address.port : 0;
+    await using service = await startService({ WORKERS: workers, METRICS_PORT: String(port) });
+    expect(await service.ended).toEqual({ code: 1, signal: null });
+    expect(service.stderr()).toBe(
+      `cannot listen on 127.0.0.1:${port}: listen EADDRINUSE: address already in use 127.0.0.1:${port}\n`,
+    );
+    expect(service.log).toEqual([]);
+    await once(taken.close(), "close");
   });
 });
 
