@@ -36,6 +36,7 @@ describe.each(["product-service", "user-service"] as const)("%s", (name) => {
       name,
       dataDir: "memory://",
       entry: join(bundle, "main.js"),
+      env: { METRICS_PORT: "0" },
     });
     const { target } = service;
     const clients = connect({ products: target, users: target });
@@ -45,6 +46,11 @@ describe.each(["product-service", "user-service"] as const)("%s", (name) => {
       await expect(createClient(HealthDefinition, { channel }).check({})).resolves.toEqual({
         status: HealthCheckResponse_ServingStatus.SERVING,
       });
+      const [, port = ""] = /"port":(\d+),"msg":"showing metrics"/.exec(service.printed()) ?? [];
+      const metrics = await fetch(`http://127.0.0.1:${port}/metrics`);
+      expect(await metrics.text()).toMatch(
+        /^grpc_server_call_duration_seconds_count\{.*grpc_status="NOT_FOUND"\} 1$/m,
+      );
     } finally {
       clients.close();
       channel.close();

@@ -86,7 +86,9 @@ export async function startService(options: ServiceProcessOptions): Promise<Serv
     const line = parseLine(text);
     if (line === undefined) return;
     log.push(line);
-    if (line.port !== undefined && line.workers === workers) serving.resolve(line.port);
+    if (line.msg === "serving" && line.port !== undefined && line.workers === workers) {
+      serving.resolve(line.port);
+    }
     const count = (counts.get(line.msg) ?? 0) + 1;
     counts.set(line.msg, count);
     waiting.get(`${count} ${line.msg}`)?.resolve();
