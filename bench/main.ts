@@ -17,6 +17,7 @@ import { pythonServer } from "./python-server.ts";
 import { servers } from "./servers.ts";
 import { startUp } from "./start-up.ts";
 import { size } from "./size.ts";
+import { workers } from "./workers.ts";
 import type { Bench, Plan } from "./support/bench.ts";
 import { pinThisProcess } from "./support/cores.ts";
 import { lastReport, type LastReport, writeDocument } from "./support/document.ts";
@@ -57,7 +58,7 @@ const benches: readonly Runnable[] = [
   ...[runnable(pythonServer), runnable(startUp), runnable(bytes), runnable(memory)],
   ...[runnable(payloadSize), runnable(concurrency), runnable(messageCount)],
   ...[runnable(methodsAndConnections), runnable(policyCost), runnable(codec)],
-  runnable(size),
+  ...[runnable(size), runnable(workers)],
 ];
 
 const names = process.argv.slice(2);

@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { pythonEnvironment } from "../conformance/support/python-environment.ts";
+import { grpcCalls } from "./support/calls.ts";
 import { startChild } from "./support/child.ts";
 import { clientNames, startClient } from "./support/clients.ts";
 import { goalTable, replaceBetween } from "./support/document.ts";
@@ -10,6 +11,7 @@ import { announced, peerNames, type RunningPeer, startPeer } from "./support/pee
 import { formerCall, startPythonPeer } from "./support/python-peer.ts";
 import { signToken, type Token } from "./support/token.ts";
 import { kinds } from "./support/work.ts";
+import { startWorkers } from "./workers.ts";
 
 // A laptop may do without Python, and sees that this was skipped; what CI has to run may not.
 const python = await pythonEnvironment();
@@ -82,6 +84,15 @@ test("the client of ours calls ours with its token", async () => {
   await using client = await startClient("ours", server.port, { token: token.token });
   const { perSecond } = await client.run({ inFlight: 2, forMs: 1 });
   expect(perSecond).toBeGreaterThan(0);
+});
+
+test.each(["1", "2"])("a service answers with WORKERS=%s", async (count) => {
+  await using server = await startWorkers(count);
+  const { port } = await server.next(announced);
+  const call = grpcCalls.unary;
+  const work = { call, connections: 2, inFlight: 2, forMs: 1 };
+  const { calls } = await generator.run({ port, protocol: "grpc" }, work);
+  expect(calls).toBeGreaterThan(0);
 });
 
 test.each(clientNames)("the client of %s gets its answers", async (name) => {

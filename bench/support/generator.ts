@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { startChild } from "./child.ts";
+import type { Role } from "./cores.ts";
 import type { LoadCall } from "./load-connection.ts";
 import { isOpen, type LoadResult, loadResult, refusal } from "./load-job.ts";
 import type { RunningPeer } from "./peers.ts";
@@ -31,9 +32,9 @@ export interface Generator extends AsyncDisposable {
 /** Where calls go. */
 type Target = Pick<RunningPeer, "port" | "protocol">;
 
-/** Starts a load generator. */
-export function startGenerator(): Generator {
-  const child = startChild("load", join(import.meta.dirname, "load-main.ts"));
+/** Starts a load generator; by default on the core that it has for itself. */
+export function startGenerator(role: Role = "load"): Generator {
+  const child = startChild(role, join(import.meta.dirname, "load-main.ts"));
   const attempt: Generator["run"] = async ({ port, protocol }, work, ready) => {
     const { call, connections, forMs, inFlight = 0, perSecond = 0, idleConnections = 0 } = work;
     const job = { protocol, port, call, connections, idleConnections, inFlight, perSecond, forMs };
