@@ -4,6 +4,7 @@ import { CallDeadline, endOf, type TimedCall } from "./call-deadline.ts";
 import type { CallOptions } from "./call-options.ts";
 import { type CallScope, currentCall } from "./call-scope.ts";
 import { corrected, isLost, isRefused, readable } from "./call-status.ts";
+import { heedSignals } from "./heed-signals.ts";
 import { MessageQueue } from "./message-queue.ts";
 import { sendable } from "./metadata.ts";
 import type { MethodCaller } from "./method-caller.ts";
@@ -184,13 +185,13 @@ export class ClientCall implements TimedCall, WireListener, AnsweredCall {
 
   #start(reader: AnswerReader): void {
     const { signal, detached, metadata } = this.#options;
-    this.#caller.metrics.started += 1;
-    this.#startedAt = performance.now();
     const parent = detached === true ? undefined : currentCall();
     const now = Date.now();
     const endsAt = endOf(this.#caller, this.#options, parent, now);
     this.#reader = reader;
     this.#metadata = metadata && sendable(metadata);
+    this.#caller.metrics.started += 1;
+    this.#startedAt = performance.now();
     if (endsAt < Infinity) {
       this.#deadline = new CallDeadline(endsAt, this, this.#caller.resets);
       if (endsAt <= now) this.#deadline.pass();
@@ -247,28 +248,11 @@ export class ClientCall implements TimedCall, WireListener, AnsweredCall {
   /** Has the call end with the caller's signal, and with the call whose handler makes it. */
   #heed(signal: AbortSignal | undefined, parent: CallScope | undefined): void {
     if (this.#over) return;
-    const abort = (): void => {
-      const cause: unknown = signal?.reason;
-      this.fail(new RpcError(Code.CANCELLED, "the caller cancelled the call", { cause }));
-    };
-    const abortWithParent = (): void => {
-      const cause: unknown = parent?.signal.reason;
-      if (cause instanceof RpcError && cause.code === Code.DEADLINE_EXCEEDED && this.#deadline) {
-        // Its own deadline, which is no later, is there as well.
-        this.#deadline.pass();
-        return;
-      }
-      this.fail(new RpcError(Code.CANCELLED, "the call that this one is for has ended", { cause }));
-    };
-    this.#ignoreSignals = () => {
-      signal?.removeEventListener("abort", abort);
-      parent?.signal.removeEventListener("abort", abortWithParent);
-    };
-    if (signal?.aborted === true) abort();
-    else signal?.addEventListener("abort", abort, { once: true });
-    if (this.#over) return;
-    if (parent?.signal.aborted === true) abortWithParent();
-    else parent?.signal.addEventListener("abort", abortWithParent, { once: true });
+    this.#ignoreSignals = heedSignals(signal, parent, (error) => {
+      // Its own deadline, which is no later than that of the call it is for, is there as well.
+      if (error.code === Code.DEADLINE_EXCEEDED && this.#deadline) this.#deadline.pass();
+      else this.fail(error);
+    });
   }
 
   /** Throws where the channel is closed. */

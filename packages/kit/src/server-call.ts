@@ -8,6 +8,7 @@ import type { MessageQueue } from "./message-queue.ts";
 import { headersOf, metadataIn } from "./metadata.ts";
 import type { OpenCall } from "./open-call.ts";
 import { parseTimeout } from "./parse-timeout.ts";
+import { problemWith } from "./request-problem.ts";
 import { RpcError } from "./rpc-error.ts";
 
 const statusOk = { ":status": 200, "content-type": "application/grpc+proto" } as const;
@@ -16,13 +17,6 @@ const okHeaders: OutgoingHttpHeaders = {
   ...statusOk,
   "grpc-accept-encoding": "identity,deflate,gzip",
 };
-
-/** Of content that is not gRPC, and of requests that none are; PROTOCOL-HTTP2.md: "Method → :method POST". */
-const unsupportedMediaType: OutgoingHttpHeaders = { ":status": 415 };
-const methodNotAllowed: OutgoingHttpHeaders = { ":status": 405, allow: "POST" };
-
-/** gRPC with Protocol Buffers: with others, such as JSON or gRPC-Web, the bytes would be something else. */
-const grpcContent = /^application\/grpc(?:\+proto)?(?:\s*;.*)?$/i;
 
 // `date` would be 30 bytes of each answer that no client of gRPC reads.
 const withTrailers = { waitForTrailers: true, sendDate: false } as const;
@@ -235,13 +229,6 @@ export class ServerCall implements Timed {
       stream.sendTrailers(trailers);
     });
   }
-}
-
-function problemWith(headers: IncomingHttpHeaders): OutgoingHttpHeaders | undefined {
-  if (headers[":method"] !== "POST") return methodNotAllowed;
-  const type = headers["content-type"];
-  if (type === "application/grpc" || type === "application/grpc+proto") return undefined;
-  return type !== undefined && grpcContent.test(type) ? undefined : unsupportedMediaType;
 }
 
 function sendOk(this: ServerHttp2Stream): void {

@@ -112,9 +112,12 @@ const lengths = [
   126,
   127,
   128,
+  // A third of that: of characters with three bytes.
+  5_461,
   16_383,
   16_384,
   2 ** 16,
+  699_051,
   2 ** 21 - 1,
   2 ** 21,
 ].flatMap((length) =>
