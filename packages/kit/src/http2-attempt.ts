@@ -156,7 +156,7 @@ export class Http2Attempt implements ActiveCall {
           statusOfClosed({
             rstCode: this.#stream.rstCode,
             httpStatus: this.#httpStatus,
-            isDropped: this.#isDropped,
+            isDropped: this.#isDropped || this.#connection.session.destroyed,
             error: this.#error,
           }),
         );

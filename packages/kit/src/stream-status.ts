@@ -114,7 +114,7 @@ export function statusOfHttp(httpStatus: number, trailers?: IncomingHttpHeaders)
 export interface ClosedStream {
   readonly rstCode: number | undefined;
   readonly httpStatus: number | undefined;
-  /** Whether the connection was lost: Node then closes its streams with CANCEL. */
+  /** Whether the connection was lost: Node then closes its streams with CANCEL, or after GOAWAY with NO_ERROR. */
   readonly isDropped: boolean;
   /** What Node says of it; undefined where the peer closed it. */
   readonly error: unknown;
@@ -133,6 +133,7 @@ export function statusOfClosed({
   switch (rstCode) {
     case constants.NGHTTP2_NO_ERROR:
       if (httpStatus !== undefined && httpStatus !== 200) return statusOfHttp(httpStatus);
+      if (isDropped) return new StreamStatus(Code.UNAVAILABLE, "Connection dropped");
       return new StreamStatus(
         Code.INTERNAL,
         `Received RST_STREAM with code ${rstCode} (Call ended without gRPC status)`,

@@ -548,6 +548,22 @@ test("calls go on while their connections are closed again and again", async () 
   expect(new Set(own)).toEqual(new Set([true]));
 });
 
+test("a connection that is lost after its server has announced its end is lost all the same", async () => {
+  await using peer = await startPeer((stream) => {
+    stream.respond(ok);
+    const { session } = stream;
+    session?.goaway(constants.NGHTTP2_NO_ERROR);
+    // Its answer says that the client has read that.
+    session?.ping(() => {
+      // Node.js then closes the client's stream with NO_ERROR, as if the server had ended it without a status.
+      for (const socket of peer.sockets) socket.resetAndDestroy();
+    });
+  });
+  const client = createClient(plain, { channel: peer.channel });
+  const error = await failureOf(gather(client.expand({})));
+  expect([error.code, error.text]).toEqual([Code.UNAVAILABLE, "Connection dropped"]);
+});
+
 test("with several connections, calls take turns on them", async () => {
   const used = new Set<unknown>();
   await using peer = await startPeer(
