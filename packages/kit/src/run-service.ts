@@ -2,11 +2,10 @@ import cluster, { type Worker } from "node:cluster";
 import { isatty } from "node:tty";
 import { closeOnSignal } from "./close-on-signal.ts";
 import { createLogger, type Logger } from "./logger.ts";
-import type { MetricsSnapshot } from "./metrics-snapshot.ts";
 import { runMain, type RunMainOptions, writeError } from "./run-main.ts";
 import { defaultGraceMs, type RunningServer } from "./serve.ts";
 import { serveAsWorker, tellPrimary } from "./serve-as-worker.ts";
-import { serveMetrics, type ServeMetricsOptions } from "./serve-metrics.ts";
+import { type MetricsServer, serveMetrics, serveSnapshots } from "./serve-metrics.ts";
 import type { ServerConfig } from "./server-config.ts";
 import { Workers } from "./workers.ts";
 
@@ -52,14 +51,15 @@ export async function runService<C extends ServerConfig>(
           ? undefined
           : { host: config.GRPC_HOST, port: metricsPort, logger };
       if (count === 1) {
-        await withMetrics(metrics, () => start(config));
+        const show = metrics && (() => serveMetrics(metrics));
+        await withMetrics(show, () => start(config));
         return;
       }
       ({ worker } = cluster);
       if (worker === undefined) {
         const workers = new Workers({ count, stopTimeoutMs, logger });
-        const snapshots = (): Promise<readonly MetricsSnapshot[]> => workers.metrics();
-        await withMetrics(metrics && { ...metrics, snapshots }, () => runWorkers(workers, logger));
+        const show = metrics && (() => serveSnapshots(() => workers.metrics(), metrics));
+        await withMetrics(show, () => runWorkers(workers, logger));
         return;
       }
       // The primary sees to it: who sends the signal to all processes of a service means no more than that.
@@ -78,12 +78,12 @@ export async function runService<C extends ServerConfig>(
   );
 }
 
-/** Shows metrics for as long as something runs; with no options, it shows none. */
+/** Shows metrics, if any are to be shown, for as long as something runs. */
 async function withMetrics(
-  options: ServeMetricsOptions | undefined,
+  show: (() => Promise<MetricsServer>) | undefined,
   start: () => Promise<Pick<RunningServer, "closed">>,
 ): Promise<void> {
-  const metrics = options && (await serveMetrics(options));
+  const metrics = await show?.();
   const close = (): void => metrics?.close();
   try {
     const { closed } = await start();

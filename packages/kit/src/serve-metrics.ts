@@ -14,15 +14,15 @@ export interface ServeMetricsOptions {
   readonly host?: string;
   /** The port to listen on; 0, which takes a free one, by default. */
   readonly port?: number;
-  /** What takes the metrics; by default, those of this process. */
-  readonly snapshots?: () => Promise<readonly MetricsSnapshot[]>;
   /** Where to log; a logger of its own on the standard output by default. */
   readonly logger?: Logger;
 }
 
 /** What shows metrics. */
 export interface MetricsServer {
+  /** The port it listens on. */
   readonly port: number;
+  /** Stops listening, and closes all connections. */
   close(): void;
 }
 
@@ -34,18 +34,19 @@ export interface MetricsServer {
  * Throws a `ListenError` where the address cannot be bound.
  */
 export async function serveMetrics(options: ServeMetricsOptions = {}): Promise<MetricsServer> {
-  const {
-    host = "127.0.0.1",
-    port = 0,
-    snapshots,
-    logger = createLogger({ name: "metrics" }),
-  } = options;
   // Imported by those only who want it.
-  const { collectProcessMetrics, metricsContentType, takeSnapshot, writeMetrics } = await import(
-    "./metrics-snapshot.ts"
-  );
-  if (snapshots === undefined) collectProcessMetrics();
-  const take = snapshots ?? (async () => [await takeSnapshot()]);
+  const { collectProcessMetrics, takeSnapshot } = await import("./metrics-snapshot.ts");
+  collectProcessMetrics();
+  return await serveSnapshots(async () => [await takeSnapshot()], options);
+}
+
+/** Shows the metrics of several processes, of whom each has a snapshot. */
+export async function serveSnapshots(
+  take: () => Promise<readonly MetricsSnapshot[]>,
+  options: ServeMetricsOptions,
+): Promise<MetricsServer> {
+  const { host = "127.0.0.1", port = 0, logger = createLogger({ name: "metrics" }) } = options;
+  const { metricsContentType, writeMetrics } = await import("./metrics-snapshot.ts");
   const show = async (response: ServerResponse): Promise<void> => {
     try {
       const text = await writeMetrics(await take());

@@ -13,6 +13,7 @@ import {
   RpcError,
   serveMetrics,
 } from "../src/index.ts";
+import { serveSnapshots } from "../src/serve-metrics.ts";
 import { EchoDefinition } from "./echo.ts";
 import { callAny, failureOf, handlersOf, message, methods, startEcho } from "./echo-server.ts";
 import { type MetricsPage, readMetrics } from "./metrics-page.ts";
@@ -308,13 +309,13 @@ test("where the port is taken, that is said", async () => {
 
 test("what cannot be taken is told, and the next time it is taken", async () => {
   let isBroken = true;
-  const failing = await serveMetrics({
-    logger,
-    snapshots: async () => {
+  const failing = await serveSnapshots(
+    async () => {
       if (isBroken) throw new Error("broken");
       return [];
     },
-  });
+    { logger },
+  );
   const url = `http://127.0.0.1:${failing.port}/metrics`;
   expect((await fetch(url)).status).toBe(500);
   isBroken = false;
