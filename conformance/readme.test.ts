@@ -105,14 +105,17 @@ test("every command is one that a test below runs", () => {
 describe("npm start", () => {
   let started: RunningCommand;
   let targets: Record<string, string>;
+  let metrics: string;
 
   beforeAll(async () => {
     const dataDir = await preparedDataDir("product-service", "user-service");
     const options = `--product-port 0 --user-port 0 --data-dir ${dataDir}`;
-    started = runInCopy(folder.path, `exec npm start -- ${options}`);
+    started = runInCopy(folder.path, `exec npm start -- ${options}`, { METRICS_PORT: "0" });
     const [, products = ""] = await started.printed(/product-service is ready on (\S+)/);
     const [, users = ""] = await started.printed(/user-service is ready on (\S+)/);
+    const [, page = ""] = await started.printed(/Their metrics are at (\S+)/);
     targets = { PRODUCTS_TARGET: products, USERS_TARGET: users };
+    metrics = page;
   }, 180_000);
 
   test.each([
@@ -122,6 +125,12 @@ describe("npm start", () => {
     { line: commands()[5] ?? "", shows: "org.user.v1.UserService" },
   ])("$line", async ({ line, shows }) => {
     expect(await succeed(line, targets)).toContain(shows);
+  });
+
+  test("shows the metrics of both services on one page", async () => {
+    const text = await (await fetch(metrics)).text();
+    expect(text).toMatch(/^grpc_server_call_started_total\{.*ProductService.*\} [1-9]/m);
+    expect(text).toMatch(/^grpc_server_call_started_total\{.*UserService.*\} [1-9]/m);
   });
 
   test("ends with Ctrl-C", async () => {

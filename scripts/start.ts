@@ -11,7 +11,7 @@ import { root, run } from "./run.ts";
 
 await generateOrExit();
 // Imported only now: they are made of what was generated.
-const { runMain, serveMetrics } = await import("@org/kit");
+const { createLogger, runMain, serveMetrics } = await import("@org/kit");
 const { DataDirInUseError } = await import("@org/database");
 const products = await import("@org/product-service");
 const users = await import("@org/user-service");
@@ -32,18 +32,22 @@ async function start(): Promise<void> {
   console.log(
     "Starting both services; the first time, their databases are made (some seconds) ...",
   );
-  const productService = await products.startApp(
-    products.readConfig({ ...environment, GRPC_PORT: values["product-port"] }),
+  const config = products.readConfig({ ...environment, GRPC_PORT: values["product-port"] });
+  const { METRICS_PORT: metricsPort, GRPC_HOST: host, LOG_LEVEL: level } = config;
+  const logger = createLogger({ name: "metrics", level });
+  const metrics =
+    metricsPort === undefined ? undefined : await serveMetrics({ host, port: metricsPort, logger });
+  await using starting = new AsyncDisposableStack();
+  starting.defer(() => metrics?.close());
+  const productService = await products.startApp(config);
+  starting.defer(() => productService.close());
+  const userService = await users.startApp(
+    users.readConfig({ ...environment, GRPC_PORT: values["user-port"] }),
   );
-  const userService = await users
-    .startApp(users.readConfig({ ...environment, GRPC_PORT: values["user-port"] }))
-    .catch(async (error: unknown) => {
-      await productService.close();
-      throw error;
-    });
-
-  const { METRICS_PORT: metricsPort, GRPC_HOST: host } = products.readConfig(environment);
-  if (metricsPort !== undefined) await serveMetrics({ host, port: metricsPort });
+  starting.move();
+  void Promise.allSettled([productService.closed, userService.closed]).then(() => {
+    metrics?.close();
+  });
 
   // The tour's calls take what they need from the environment, as those of every client do.
   const lacking = [
@@ -60,7 +64,7 @@ async function start(): Promise<void> {
 
   console.log(`
 product-service is ready on ${productService.target}
-user-service is ready on ${userService.target}
+user-service is ready on ${userService.target}${metrics === undefined ? "" : `\nTheir metrics are at http://127.0.0.1:${metrics.port}/metrics`}
 Try \`pnpm client ${hint(environment, values)}product list Electronics\` in another terminal. Ctrl-C ends both.`);
 
   function hint(

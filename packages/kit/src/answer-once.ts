@@ -1,8 +1,8 @@
-import { AnswerError } from "./answer-encoder.ts";
 import type { CallContext } from "./call-context.ts";
 import { inScopeOf } from "./call-scope.ts";
 import type { MessageQueue } from "./message-queue.ts";
 import { handle, type MethodRuntime } from "./method-runtime.ts";
+import { statusOfFailure } from "./status-of-failure.ts";
 import type { RpcError } from "./rpc-error.ts";
 import type { ServerCall } from "./server-call.ts";
 
@@ -79,8 +79,7 @@ function statusOf(
   context: CallContext,
   error: unknown,
 ): ReturnType<RpcError["toStatus"]> {
-  const status = error instanceof AnswerError ? error.status : boundary(error, context);
-  return status.toStatus(context.trailerIfAny);
+  return statusOfFailure(boundary, context, error);
 }
 
 function fail(

@@ -1,9 +1,9 @@
-import { AnswerError } from "./answer-encoder.ts";
 import { AnswerWriter } from "./answer-writer.ts";
 import type { CallContext } from "./call-context.ts";
 import type { MessageQueue } from "./message-queue.ts";
 import { handle, type MethodRuntime } from "./method-runtime.ts";
 import type { ServerCall } from "./server-call.ts";
+import { statusOfFailure } from "./status-of-failure.ts";
 
 /** Calls a handler that answers with many messages, and sends them as fast as the client takes them. */
 export async function answerStream(
@@ -34,11 +34,8 @@ export async function answerStream(
       writer.end(context.trailerIfAny);
     }
   } catch (error) {
-    const failure = context.refusal ?? error;
-    const status = failure instanceof AnswerError ? failure.status : boundary(failure, context);
-    if (context.answer()) {
-      call.fail(status.toStatus(context.trailerIfAny), context.headerIfAny);
-    }
+    const status = statusOfFailure(boundary, context, context.refusal ?? error);
+    if (context.answer()) call.fail(status, context.headerIfAny);
   } finally {
     call.open.handlerSettled(true);
     live.partDone();

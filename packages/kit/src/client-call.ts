@@ -80,8 +80,8 @@ export class ClientCall implements TimedCall, WireListener, AnsweredCall {
     });
     try {
       this.#start({
-        onMessage: (message) => {
-          if (queue.push(message)) this.#call?.startRead();
+        onMessage: (message, bytes) => {
+          if (queue.push(message, bytes)) this.#call?.startRead();
         },
         onStatus: (status) => {
           if (this.#failure !== undefined) queue.fail(this.#failure.error);
@@ -158,7 +158,7 @@ export class ClientCall implements TimedCall, WireListener, AnsweredCall {
       this.fail(new RpcError(Code.INTERNAL, "the answer cannot be decoded", { cause }));
       return;
     }
-    this.#reader?.onMessage(message);
+    this.#reader?.onMessage(message, bytes.length);
   }
 
   onWritable(): void {

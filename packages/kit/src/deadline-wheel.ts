@@ -59,8 +59,9 @@ export class DeadlineWheel {
 
   #arm(slot: number, now: number): void {
     clearTimeout(this.#timer);
-    this.#timerSlot = slot;
-    this.#timer = setTimeout(this.#turn, Math.max(1, slot * slotMs - now)).unref();
+    // No timer of Node.js holds more than 24 days, and none has to: after each turn of the wheel it is looked at again.
+    this.#timerSlot = Math.min(slot, Math.floor(now / slotMs) + slots);
+    this.#timer = setTimeout(this.#turn, Math.max(1, this.#timerSlot * slotMs - now)).unref();
   }
 
   readonly #turn = (): void => {

@@ -42,7 +42,7 @@ async function decompressNow(bytes: Buffer, encoding: string, open: OpenCall): P
     }
     throw new RpcError(Code.INTERNAL, "the request cannot be decompressed");
   });
-  if (!open.isHandled && !open.hold(message.length)) throw tooManyWait();
+  if (!open.isHandled && !open.holdPart(message.length)) throw tooManyWait();
   return message;
 }
 
@@ -53,7 +53,7 @@ export function tooLarge(what: string, maxBytes: number): RpcError {
 
 /** There is no room for a request. */
 export function tooManyWait(): RpcError {
-  const text = "the requests that wait to be answered take too much memory";
+  const text = "the calls that wait take too much memory";
   return tryAgain(Code.RESOURCE_EXHAUSTED, text, retryAfterMs);
 }
 

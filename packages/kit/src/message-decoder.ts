@@ -6,7 +6,7 @@ export type Refused = "TOO_LARGE" | "TOO_MANY_WAIT" | "NO_ENCODING";
 
 /** What a decoder is for. */
 export interface MessageDecoderOptions {
-  readonly call: Pick<OpenCall, "hold" | "waitForMore" | "requestIsThere">;
+  readonly call: Pick<OpenCall, "holdPart" | "waitForMore" | "requestIsThere">;
   /** How many bytes a message may have. */
   readonly maxBytes: number;
   /** Whether the call says how its compressed messages are compressed. */
@@ -55,19 +55,19 @@ export class MessageDecoder extends FrameReader {
   protected override keeps(bytes: number): void {
     const { call } = this.#options;
     call.waitForMore();
-    if (!call.hold(bytes)) throw new RefusedError("TOO_MANY_WAIT", bytes);
+    if (!call.holdPart(bytes)) throw new RefusedError("TOO_MANY_WAIT", bytes);
   }
 
   protected override isWhole(): void {
     const { call } = this.#options;
-    call.hold(0);
+    call.holdPart(0);
     call.requestIsThere();
   }
 
   #refuse(error: unknown): void {
     this.#isRefused = true;
     const { call, refuse } = this.#options;
-    call.hold(0);
+    call.holdPart(0);
     if (error instanceof FrameTooLarge) refuse("TOO_LARGE", error.bytes);
     else if (error instanceof RefusedError) refuse(error.why, error.bytes);
     else throw error;

@@ -1,18 +1,29 @@
 /** How many messages a queue holds before it asks its source to pause: as many as Node's object streams. */
 const window = 16;
 
+/** How many bytes its messages may have before it does so: a few large ones are as much as many small ones. */
+const windowBytes = 64 * 1024;
+
+/** Up to how many bytes its source is not told of them. */
+const fewBytes = 16 * 1024;
+
 /** What a queue asks of whatever fills it. */
 export interface QueueSource {
   /** The queue has room again. */
   resume(): void;
   /** The reader has left before the end. */
   stop(): void;
+  /** So many bytes wait for the reader now. Told of where they are more than some KiB, or have been. */
+  held?(bytes: number): void;
 }
 
 /** Messages on their way from callbacks to one reader, bounded by pausing their source. */
 export class MessageQueue<T> implements AsyncIterableIterator<T, undefined> {
   readonly #source: QueueSource;
   #results: IteratorYieldResult<T>[] = [];
+  /** How many bytes each of them has. */
+  #sizes: number[] = [];
+  #bytes = 0;
   #head = 0;
   #waiting: PromiseWithResolvers<IteratorResult<T, undefined>> | undefined;
   #paused = false;
@@ -28,8 +39,8 @@ export class MessageQueue<T> implements AsyncIterableIterator<T, undefined> {
     return !this.#finished;
   }
 
-  /** Adds a message. Answers false when no more should come until the source is resumed. */
-  push(message: T): boolean {
+  /** Adds a message that came in so many bytes. Answers false when no more should come until the source is resumed. */
+  push(message: T, bytes = 0): boolean {
     if (this.#finished) return true;
     const result: IteratorYieldResult<T> = { done: false, value: message };
     if (this.#waiting !== undefined) {
@@ -38,7 +49,10 @@ export class MessageQueue<T> implements AsyncIterableIterator<T, undefined> {
       return true;
     }
     this.#results.push(result);
-    this.#paused = this.#results.length - this.#head >= window;
+    this.#sizes.push(bytes);
+    this.#paused =
+      this.#results.length - this.#head >= window || this.#bytes + bytes >= windowBytes;
+    this.#hold(this.#bytes + bytes);
     return !this.#paused;
   }
 
@@ -88,8 +102,10 @@ export class MessageQueue<T> implements AsyncIterableIterator<T, undefined> {
     const early = !this.#finished;
     this.end();
     this.#results = [];
+    this.#sizes = [];
     this.#head = 0;
     this.#failure = undefined;
+    this.#hold(0);
     if (early) this.#source.stop();
     return Promise.resolve({ done: true, value: undefined });
   }
@@ -99,15 +115,24 @@ export class MessageQueue<T> implements AsyncIterableIterator<T, undefined> {
   }
 
   #advance(): void {
+    const bytes = this.#bytes - (this.#sizes[this.#head] ?? 0);
     this.#head += 1;
     const left = this.#results.length - this.#head;
     if (left === 0) {
       this.#results = [];
+      this.#sizes = [];
       this.#head = 0;
     }
-    if (this.#paused && left <= window / 2) {
+    this.#hold(bytes);
+    if (this.#paused && left <= window / 2 && bytes <= windowBytes / 2) {
       this.#paused = false;
       if (!this.#finished) this.#source.resume();
     }
+  }
+
+  #hold(bytes: number): void {
+    const before = this.#bytes;
+    this.#bytes = bytes;
+    if (bytes > fewBytes || before > fewBytes) this.#source.held?.(bytes > fewBytes ? bytes : 0);
   }
 }

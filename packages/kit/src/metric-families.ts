@@ -28,7 +28,11 @@ export function metricFamilies(): readonly MetricFamily[] {
   const client = [...callMetrics.client.values()];
   return [
     counter("grpc_server_call_started_total", "Calls that have come.", server, started),
-    durations("grpc_server_call_duration_seconds", "How long calls took, until answered.", server),
+    durations(
+      "grpc_server_call_duration_seconds",
+      "How long calls took, until their status was sent.",
+      server,
+    ),
     counter(
       "grpc_server_call_refused_total",
       "Calls that were refused before anybody looked at them, by reason.",

@@ -40,7 +40,11 @@ export class OpenCall {
   #isWorkOver = false;
   #closedAt: number | undefined;
   #isReleased = false;
-  #heldBytes = 0;
+  #isCounted = false;
+  /** Of the request that has come in part, or was decompressed. */
+  #partBytes = 0;
+  /** Of the requests that wait for the handler. */
+  #queuedBytes = 0;
 
   constructor(calls: OpenCalls, stream: ServerHttp2Stream, method: GatedMethod, beganAt: number) {
     this.#calls = calls;
@@ -53,7 +57,7 @@ export class OpenCall {
     if (!isStreamOfRequests(method)) this.#waitingSince = beganAt;
     stream.on("close", () => {
       this.#closedAt = performance.now();
-      method.metrics.ended(codeSentOn(stream), this.#closedAt - beganAt);
+      if (!this.#isCounted) this.ended(codeSentOn(stream));
       this.use?.callOver();
       this.served?.closed();
       // The work of a handler that goes on is for nobody.
@@ -72,19 +76,46 @@ export class OpenCall {
     return this.#isHandled;
   }
 
-  /** How many bytes of its requests wait for the handler. False where that is more than all calls together may have. */
-  hold(bytes: number): boolean {
+  /**
+   * How many bytes a request has that has come in part, or was decompressed for a handler that has not begun. False where
+   * that is more than all calls together may hold.
+   */
+  holdPart(bytes: number): boolean {
+    this.#partBytes = bytes;
+    return this.#holdRequests();
+  }
+
+  /** How many bytes the requests have that wait for its handler. False where all calls together hold too many. */
+  holdQueued(bytes: number): boolean {
+    this.#queuedBytes = bytes;
+    return this.#holdRequests();
+  }
+
+  /** How many bytes its whole answer has, which is on its way. False where too many are. */
+  holdAnswer(bytes: number): boolean {
+    return this.#isReleased || this.#calls.heldAnswers.hold(this, bytes);
+  }
+
+  #holdRequests(): boolean {
     // What comes after that is thrown away.
-    if (this.#isReleased) return true;
-    const more = bytes - this.#heldBytes;
-    this.#heldBytes = bytes;
-    return this.#calls.hold(this, more);
+    return (
+      this.#isReleased || this.#calls.heldRequests.hold(this, this.#partBytes + this.#queuedBytes)
+    );
   }
 
   /** None of its bytes count any more. */
   release(): void {
-    if (this.#heldBytes > 0) this.hold(0);
+    if (this.#isReleased) return;
+    this.#calls.heldRequests.hold(this, 0);
+    this.#calls.heldAnswers.hold(this, 0);
     this.#isReleased = true;
+  }
+
+  /** Its status is on its way, or it has ended without one. */
+  ended(code: number): void {
+    if (this.#isCounted) return;
+    this.#isCounted = true;
+    this.method.metrics.ended(code, performance.now() - this.beganAt);
   }
 
   /** Since when it has waited for its peer, by `performance.now()`. */
@@ -116,12 +147,14 @@ export class OpenCall {
   /** A request is complete. Of the one of a call that takes no more, the end is still missing. */
   requestIsThere(): void {
     this.#isCutShort = false;
-    if (isStreamOfRequests(this.method)) {
-      this.#waitingSince = undefined;
-      this.#calls.goesOn(this);
-    } else {
-      this.#waitingSince = performance.now();
-    }
+    if (isStreamOfRequests(this.method)) this.owesNothing();
+    else this.#waitingSince = performance.now();
+  }
+
+  /** Its peer owes nothing: no request, no end, and nothing of what has come in part. */
+  owesNothing(): void {
+    this.#waitingSince = undefined;
+    this.#calls.goesOn(this);
   }
 
   /** The handler begins. */
@@ -130,7 +163,7 @@ export class OpenCall {
     this.#waitingSince = undefined;
     this.#readyAt = performance.now();
     this.#calls.begun(this);
-    if (this.#heldBytes > 0) this.hold(0);
+    if (this.#partBytes > 0) this.holdPart(0);
   }
 
   /** The handler has settled; `succeeded`: with an answer. */
@@ -168,6 +201,7 @@ export class OpenCall {
   end(refusal: Refusal): void {
     const stream = this.stream;
     if (stream.destroyed || stream.closed) return;
+    this.ended(refusal.code);
     if (stream.headersSent) stream.close(constants.NGHTTP2_CANCEL);
     else refusal.send(stream);
   }

@@ -2,14 +2,22 @@ import type { ServerHttp2Stream } from "node:http2";
 import type { AdaptiveLimit } from "./adaptive-limit.ts";
 import { Code } from "./code.ts";
 import type { GatedMethod } from "./gated-method.ts";
+import { HeldBytes } from "./held-bytes.ts";
 import { isStreamOfRequests, OpenCall } from "./open-call.ts";
 import { Refusal } from "./refusal.ts";
 
 /**
- * How many bytes of requests may wait for their handlers, in all: what has been decompressed, or has come in part. Calls
- * that are opened and left so would fill the memory otherwise, however small the limit of each is.
+ * How many bytes of requests calls may hold in all: of those that have come in part, were decompressed or wait for their
+ * handlers. Calls that are opened and left so would fill the memory otherwise, however small the limit of each is.
  */
-const maxHeldBytes = 64 * 1024 * 1024;
+const maxRequestsBytes = 64 * 1024 * 1024;
+
+/**
+ * How many bytes of answers may be on their way, where an answer is one message; those of streams wait for their
+ * readers. Where there are more, those make way that have not been read for so many milliseconds.
+ */
+const maxAnswersBytes = 256 * 1024 * 1024;
+const answerGraceMs = 5_000;
 
 /** How often calls are looked for whose peers do not go on, in milliseconds. */
 const lookIntervalMs = 500;
@@ -40,19 +48,32 @@ export interface OpenCallsOptions {
 
 /** All calls of a server, from their first byte to their last. */
 export class OpenCalls {
+  readonly heldRequests: HeldBytes<OpenCall>;
+  readonly heldAnswers: HeldBytes<OpenCall>;
   readonly #calls = new Map<ServerHttp2Stream, OpenCall>();
   readonly #limit: AdaptiveLimit;
-  readonly #maxHeldBytes: number;
   readonly #timer: NodeJS.Timeout;
   /** Those that wait for their peers: for the rest of a request, or to read the answer; the oldest first. */
   readonly #waiting = new Set<OpenCall>();
   readonly #health = new Set<OpenCall>();
-  #heldBytes = 0;
   #arriving = 0;
 
   constructor({ limit, requestTimeoutMs, maxRequestBytes }: OpenCallsOptions) {
     this.#limit = limit;
-    this.#maxHeldBytes = Math.max(maxHeldBytes, 2 * maxRequestBytes);
+    const makeWay = (call: OpenCall): void => {
+      this.remove(call);
+      call.end(tooManyBytes);
+    };
+    this.heldRequests = new HeldBytes({
+      maxBytes: Math.max(maxRequestsBytes, 2 * maxRequestBytes),
+      graceMs,
+      end: makeWay,
+    });
+    this.heldAnswers = new HeldBytes({
+      maxBytes: maxAnswersBytes,
+      graceMs: answerGraceMs,
+      end: makeWay,
+    });
     const late = Refusal.final(
       Code.DEADLINE_EXCEEDED,
       `the request was not complete ${requestTimeoutMs} ms after its last bytes`,
@@ -111,19 +132,6 @@ export class OpenCalls {
     this.#waiting.delete(call);
   }
 
-  /**
-   * Counts more bytes of requests that wait for their handlers, or fewer. Where they are too many, the oldest calls
-   * make way; false where the one that asks is among them.
-   */
-  hold(call: OpenCall, more: number): boolean {
-    this.#heldBytes += more;
-    while (this.#heldBytes > this.#maxHeldBytes) {
-      const [oldest] = this.#waiting;
-      if (oldest === call || !this.makeRoom(tooManyWait)) return false;
-    }
-    return true;
-  }
-
   /** A call's handler begins. */
   begun(call: OpenCall): void {
     if (!isStreamOfRequests(call.method)) this.#waiting.delete(call);
@@ -164,9 +172,9 @@ export class OpenCalls {
   };
 }
 
-const tooManyWait = Refusal.forNow(
+const tooManyBytes = Refusal.forNow(
   Code.RESOURCE_EXHAUSTED,
-  "the requests that wait to be answered take too much memory",
+  "the calls that wait take too much memory",
 );
 
 const tooManyHealthCalls = Refusal.forNow(Code.UNAVAILABLE, "there are too many health checks");

@@ -48,7 +48,8 @@ export function readRequest(call: ServerCall, ready: (bytes: Buffer) => void): v
   stream.on("end", () => {
     isEnded = true;
     if (call.isOver) return;
-    if (message !== undefined) ready(message);
+    if (isFound && open.isCutShort) call.abort(secondRequest());
+    else if (message !== undefined) ready(message);
     else if (!isFound) call.abort(noRequest(open.isCutShort));
   });
 }

@@ -2,7 +2,7 @@ import type { CallContext } from "./call-context.ts";
 import { Code } from "./code.ts";
 import { confirmEnd } from "./confirm-end.ts";
 import type { Decode } from "./definition.ts";
-import { decompress } from "./decompression.ts";
+import { decompress, tooManyWait } from "./decompression.ts";
 import type { MessageDecoder } from "./message-decoder.ts";
 import { MessageQueue } from "./message-queue.ts";
 import { asRefusal, decoderOf, encodingOf } from "./read-request.ts";
@@ -46,6 +46,9 @@ class RequestReader {
   #isWanted = true;
   #isDecompressing = false;
   #isEnded = false;
+  /** Whether there has been a request: from then on, its client owes only the rest of one that has come in part. */
+  #hasCome = false;
+  #bytes = 0;
 
   constructor(
     call: ServerCall,
@@ -63,7 +66,10 @@ class RequestReader {
         this.#pump();
       },
       stop: () => {
-        this.#pause();
+        this.#leave();
+      },
+      held: (bytes) => {
+        if (!call.isOver && !call.open.holdQueued(bytes)) call.abort(tooManyWait());
       },
     });
     this.queue = queue;
@@ -71,7 +77,7 @@ class RequestReader {
       // A handler that has left the stream has made up its mind.
       if (queue.fail(error) && error instanceof RpcError) context.refusal = error;
       // Until the handler has heard of it, no more is read.
-      this.#pause();
+      this.#leave();
     };
     this.#gate = streamCheck && new RequestGate(streamCheck, this.#pass, refuse);
     stream.on("data", (data: Buffer) => {
@@ -81,6 +87,7 @@ class RequestReader {
     });
     stream.on("end", () => {
       if (call.isOver) return;
+      call.open.owesNothing();
       confirmEnd(stream.session, () => {
         this.#isEnded = true;
         this.#pump();
@@ -88,10 +95,14 @@ class RequestReader {
     });
   }
 
-  #pause(): void {
+  /** No more is wanted, and so nothing is owed. */
+  #leave(): void {
+    const { isOver, open, stream } = this.#call;
     this.#isWanted = false;
+    open.owesNothing();
+    open.holdPart(0);
     // What comes once it is over is thrown away.
-    if (!this.#call.isOver) this.#call.stream.pause();
+    if (!isOver) stream.pause();
   }
 
   /** Hands over what is there and wanted; reads on where nothing is left. */
@@ -106,6 +117,10 @@ class RequestReader {
         return;
       }
       if (!decoder.next()) break;
+      if (!this.#hasCome) {
+        this.#hasCome = true;
+        call.open.requestIsThere();
+      }
       const { bytes, start, end, isCompressed } = decoder;
       if (isCompressed) this.#decompress(bytes.subarray(start, end));
       else this.#receive(bytes, start, end);
@@ -146,6 +161,7 @@ class RequestReader {
   }
 
   #receive(bytes: Buffer, start: number, end: number): void {
+    this.#bytes = end - start;
     let message: unknown;
     try {
       message = this.#decode(bytes, start, end);
@@ -158,7 +174,7 @@ class RequestReader {
   }
 
   readonly #pass = (message: unknown): void => {
-    if (!this.queue.push(message)) this.#isWanted = false;
+    if (!this.queue.push(message, this.#bytes)) this.#isWanted = false;
   };
 }
 

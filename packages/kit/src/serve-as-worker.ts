@@ -26,7 +26,7 @@ export async function serveAsWorker(
   };
   const sendMetrics = async (): Promise<void> => {
     const { takeSnapshot } = await import("./metrics-snapshot.ts");
-    const snapshot = await takeSnapshot({ worker: String(worker.id) });
+    const snapshot = await takeSnapshot({ worker: String(process.pid) });
     await tellPrimary(worker, { type: "metrics", snapshot });
   };
   worker.on("message", (message: unknown) => {

@@ -175,7 +175,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   const hideGauges = showGauges({
     callsInFlight: () => admission.calls.size,
     connections: () => connections.size,
-    callLimit: () => (loadShedding ? admission.callLimit : Infinity),
+    callLimit: () => Math.min(maxConcurrentCalls, loadShedding ? admission.callLimit : Infinity),
   });
   const closed = Promise.withResolvers<void>();
   let closing = false;

@@ -1,4 +1,9 @@
-import type { IncomingHttpHeaders, OutgoingHttpHeaders, ServerHttp2Stream } from "node:http2";
+import {
+  constants,
+  type IncomingHttpHeaders,
+  type OutgoingHttpHeaders,
+  type ServerHttp2Stream,
+} from "node:http2";
 import type { Metadata } from "@grpc/grpc-js";
 import type { AnswerWriter } from "./answer-writer.ts";
 import type { CallContext, CalledMethod } from "./call-context.ts";
@@ -21,6 +26,9 @@ const okHeaders: OutgoingHttpHeaders = {
 // `date` would be 30 bytes of each answer that no client of gRPC reads.
 const withTrailers = { waitForTrailers: true, sendDate: false } as const;
 const withoutBody = { endStream: true, sendDate: false } as const;
+
+/** Up to how many bytes answers are not counted that are on their way. */
+const fewBytes = 16 * 1024;
 
 const okTrailers: OutgoingHttpHeaders = { "grpc-status": Code.OK };
 
@@ -91,6 +99,8 @@ export class ServerCall implements Timed {
     const problem = problemWith(headers);
     if (problem !== undefined) {
       stream.respond(problem, withoutBody);
+      open.ended(Code.UNKNOWN);
+      leave(stream);
       return undefined;
     }
     const timeout = headers["grpc-timeout"];
@@ -100,6 +110,7 @@ export class ServerCall implements Timed {
       const call = new ServerCall(method, open, headers, Infinity);
       const text = `Invalid grpc-timeout value "${String(timeout)}"`;
       call.abort(new RpcError(Code.INTERNAL, text));
+      leave(stream);
       return undefined;
     }
     const allowed =
@@ -154,9 +165,16 @@ export class ServerCall implements Timed {
     const { stream } = this;
     if (trailer === undefined) stream.on("wantTrailers", sendOk);
     else this.#trail({ ...okTrailers, ...headersOf(trailer) });
-    this.#answered();
-    if (bytes === undefined) stream.end();
-    else stream.end(bytes);
+    this.#answered(Code.OK);
+    if (bytes === undefined) {
+      stream.end();
+      return;
+    }
+    if (bytes.length > fewBytes && !this.open.holdAnswer(bytes.length)) {
+      stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+      return;
+    }
+    stream.end(bytes);
   }
 
   /**
@@ -180,13 +198,13 @@ export class ServerCall implements Timed {
     };
     const { stream } = this;
     if (bytes !== undefined) this.sendHeader(undefined);
-    this.#answered();
+    this.#answered(code);
     if (this.#hasHeader) {
       this.#trail(trailers);
       if (bytes === undefined) stream.end();
       else stream.end(bytes);
     } else {
-      stream.respond({ ...statusOk, ...trailers }, withoutBody);
+      stream.respond({ ...okHeaders, ...trailers }, withoutBody);
     }
   }
 
@@ -216,8 +234,9 @@ export class ServerCall implements Timed {
     this.onClosed?.();
   }
 
-  #answered(): void {
+  #answered(code: number): void {
     this.#isAnswered = true;
+    this.open.ended(code);
     wheel.remove(this);
     // What is left of the request is thrown away.
     if (!this.stream.readableEnded) this.stream.resume();
@@ -229,6 +248,11 @@ export class ServerCall implements Timed {
       stream.sendTrailers(trailers);
     });
   }
+}
+
+/** Has a client that goes on with its request know that nobody reads it (RFC 9113, section 8.1). */
+function leave(stream: ServerHttp2Stream): void {
+  stream.close(constants.NGHTTP2_NO_ERROR);
 }
 
 function sendOk(this: ServerHttp2Stream): void {

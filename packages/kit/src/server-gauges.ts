@@ -2,7 +2,7 @@
 export interface ServerGauges {
   readonly callsInFlight: () => number;
   readonly connections: () => number;
-  /** How many unary calls it works on at a time before it refuses more; Infinity: any number. */
+  /** How many unary calls it works on at a time before it refuses more. */
   readonly callLimit: () => number;
 }
 

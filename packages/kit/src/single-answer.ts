@@ -4,7 +4,7 @@ import { RpcError } from "./rpc-error.ts";
 
 /** What becomes of a call's answers. */
 export interface AnswerReader {
-  onMessage(message: unknown): void;
+  onMessage(message: unknown, bytes: number): void;
   onStatus(status: StatusObject): void;
 }
 

@@ -10,7 +10,7 @@ function decode(pieces: readonly Buffer[], maxHeldBytes = Infinity) {
   const refused: { why: Refused; bytes: number }[] = [];
   const decoder = new MessageDecoder({
     call: {
-      hold: (bytes) => {
+      holdPart: (bytes) => {
         held = bytes;
         return bytes <= maxHeldBytes;
       },

@@ -180,3 +180,47 @@ test("two readers at once are refused, and the first is served", async () => {
   queue.push(1);
   expect(await first).toEqual({ done: false, value: 1 });
 });
+
+describe("large messages", () => {
+  function largeQueue() {
+    const held: number[] = [];
+    let resumed = 0;
+    const queue = new MessageQueue<string>({
+      resume: () => (resumed += 1),
+      stop: () => undefined,
+      held: (bytes) => void held.push(bytes),
+    });
+    return { queue, held, resumed: () => resumed };
+  }
+
+  test("are as many as fit into 64 KiB", async () => {
+    const { queue, resumed } = largeQueue();
+    expect(queue.push("a", 30_000)).toBe(true);
+    expect(queue.push("b", 30_000)).toBe(true);
+    expect(queue.push("c", 30_000)).toBe(false);
+    await queue.next();
+    expect(resumed()).toBe(0);
+    await queue.next();
+    expect(resumed()).toBe(1);
+  });
+
+  test("are told of while they wait, and small ones are not", async () => {
+    const { queue, held } = largeQueue();
+    queue.push("small", 10_000);
+    queue.push("large", 100_000);
+    expect(held).toEqual([110_000]);
+    await queue.next();
+    await queue.next();
+    expect(held).toEqual([110_000, 100_000, 0]);
+    queue.push("left", 50_000);
+    await queue.return();
+    expect(held).toEqual([110_000, 100_000, 0, 50_000, 0]);
+  });
+
+  test("are none of its own once a reader waits for them", () => {
+    const { queue, held } = largeQueue();
+    void queue.next();
+    expect(queue.push("large", 100_000)).toBe(true);
+    expect(held).toEqual([]);
+  });
+});

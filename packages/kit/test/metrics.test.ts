@@ -23,7 +23,7 @@ const logger = createLogger({ name: "test", level: "silent" });
 let metrics: MetricsServer;
 
 beforeAll(async () => {
-  metrics = await serveMetrics({ logger });
+  metrics = await serveMetrics({ logger, maxAgeMs: 0 });
 });
 
 afterAll(() => {
@@ -314,7 +314,7 @@ test("what cannot be taken is told, and the next time it is taken", async () => 
       if (isBroken) throw new Error("broken");
       return [];
     },
-    { logger },
+    { logger, maxAgeMs: 0 },
   );
   const url = `http://127.0.0.1:${failing.port}/metrics`;
   expect((await fetch(url)).status).toBe(500);

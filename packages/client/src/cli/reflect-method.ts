@@ -100,7 +100,7 @@ function chooseService(asked: string, services: readonly string[]): string {
   if (name !== undefined && named.length === 1) return name;
   throw new UsageError(
     named.length === 0
-      ? `there is no service ${JSON.stringify(asked)}: the server has ${services.join(", ")}`
+      ? `there is no service ${JSON.stringify(asked)}: the server has ${services.join(", ")}. --target asks another one`
       : `${JSON.stringify(asked)} can be any of ${named.join(", ")}`,
   );
 }
