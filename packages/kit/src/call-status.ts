@@ -54,9 +54,8 @@ export function corrected(status: StatusObject): StatusObject {
 }
 
 /**
- * Whether the server has not looked at the call at all, as when it was sent on a connection that was being
- * closed (RFC 9113, section 8.7): whatever its method does, it may be sent again. grpc-js does that once, and may
- * meet the next connection that is being closed; it keeps the code of the reset to itself.
+ * Whether it is grpc-js that says a server has not looked at the call. It keeps the code of the reset to itself; a
+ * server's own status comes with the rest of its trailers.
  */
 export function isRefused({ code, details, metadata }: StatusObject): boolean {
   return (
@@ -66,12 +65,13 @@ export function isRefused({ code, details, metadata }: StatusObject): boolean {
   );
 }
 
-/**
- * Whether the connection was lost, and nothing is known of the call. Where its header had come by then, grpc-js takes
- * that for an answer and tries nothing again.
- */
-export function isLost({ code, metadata }: StatusObject): boolean {
-  return code === Code.UNAVAILABLE && Object.keys(metadata.getMap()).length === 0;
+/** Whether it is grpc-js that says the connection was lost: by its own words, or those of the system. */
+export function isLost({ code, details, metadata }: StatusObject): boolean {
+  return (
+    code === Code.UNAVAILABLE &&
+    /^(?:Connection dropped$|(?:read|write) E[A-Z]+$)/.test(details) &&
+    Object.keys(metadata.getMap()).length === 0
+  );
 }
 
 /** How often grpc-js has tried again, by what it notes in the metadata that it receives. */

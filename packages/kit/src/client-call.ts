@@ -3,7 +3,7 @@ import { Code } from "./code.ts";
 import { CallDeadline, endOf, type TimedCall } from "./call-deadline.ts";
 import type { CallOptions } from "./call-options.ts";
 import { type CallScope, currentCall } from "./call-scope.ts";
-import { corrected, isLost, isRefused, readable } from "./call-status.ts";
+import { corrected, readable } from "./call-status.ts";
 import { heedSignals } from "./heed-signals.ts";
 import { MessageQueue } from "./message-queue.ts";
 import { sendable } from "./metadata.ts";
@@ -14,7 +14,7 @@ import { type AnsweredCall, type AnswerReader, SingleAnswer } from "./single-ans
 import type { WireCall, WireHeader, WireListener, WireStatus } from "./wire-call.ts";
 
 /** How often a call is sent again that servers have refused without looking at it: at once, and then after waiting. */
-const maxResends = 4;
+const maxResends = 2;
 const resendBackoffMs = 50;
 
 const noOptions: CallOptions = {};
@@ -170,8 +170,8 @@ export class ClientCall implements TimedCall, WireListener, AnsweredCall {
     const { onRetried, isRetried } = this.#caller;
     if (status.code !== Code.OK) {
       const mayResend = this.#hasBegun
-        ? isRetried && !this.#hasMessage && this.#resends === 0 && isLost(status)
-        : isRefused(status);
+        ? isRetried && !this.#hasMessage && this.#resends === 0 && received.isLost
+        : received.isRefused;
       if (mayResend && this.#resend()) return;
     }
     this.#deadline?.over();
@@ -201,6 +201,8 @@ export class ClientCall implements TimedCall, WireListener, AnsweredCall {
     try {
       this.#attempt();
     } catch (error) {
+      this.#isEnding = true;
+      this.#over = true;
       this.#count(Code.CANCELLED);
       throw error;
     }
@@ -232,6 +234,7 @@ export class ClientCall implements TimedCall, WireListener, AnsweredCall {
         this.#attempt();
       } catch (error) {
         this.#failure ??= { error };
+        this.#deadline?.over();
         this.#end({
           code: Code.CANCELLED,
           details: "the channel is closed",
@@ -296,6 +299,7 @@ export class ClientCall implements TimedCall, WireListener, AnsweredCall {
     this.#call?.cancel(details);
     if (this.#call !== undefined && this.#resendTimer === undefined) return;
     // Before the first attempt, and between two, there is no call that would end by that.
+    this.#deadline?.over();
     this.#end({ code: Code.CANCELLED, details, metadata: new Metadata() });
   }
 

@@ -56,9 +56,9 @@ export interface ChannelSettings {
    * more than one in 300,000.
    */
   readonly keepaliveMs?: number;
-  /** The largest answer that is accepted, in bytes; 10 MiB by default. */
+  /** The largest answer that is accepted, in bytes, -1 for any; 10 MiB by default. */
   readonly maxReceiveMessageBytes?: number;
-  /** The largest request that is sent, in bytes; 10 MiB by default. */
+  /** The largest request that is sent, in bytes, -1 for any; 10 MiB by default. */
   readonly maxSendMessageBytes?: number;
   /**
    * Who makes the calls of `createClient`. `http2`, the default: the kit itself, on the connections that grpc-js makes
@@ -112,6 +112,8 @@ export function createChannel(settings: ChannelSettings): Channel {
     target,
     connections,
     keepaliveMs,
+    maxReceiveMessageBytes,
+    maxSendMessageBytes,
     serverName: tls?.serverName,
     secure: tls !== undefined,
   });
@@ -162,12 +164,18 @@ export function createChannel(settings: ChannelSettings): Channel {
   return channel;
 }
 
+const messageBytes = z
+  .int({ error: "must be a whole number of bytes, or -1 for any" })
+  .min(-1, { error: "must be a whole number of bytes, or -1 for any" });
+
 const schema = z
   .object({
     target: z.string().regex(/^(?!https?:)[^\s\p{Cc}]+$/u, {
       error: "must be gRPC's, such as dns:///product-service:50051, and no URL",
     }),
     connections: z.int().min(1).max(100),
+    maxReceiveMessageBytes: messageBytes,
+    maxSendMessageBytes: messageBytes,
     keepaliveMs: z.int().min(10),
     serverName: z.string().min(1).optional(),
     secure: z.boolean(),

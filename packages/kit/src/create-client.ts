@@ -135,7 +135,9 @@ export function createClient<D extends ServiceDefinition>(
     const call = callers[kindOf(method)](caller);
     return [
       key,
-      token === undefined ? call : authorized(call, method.responseStream, token),
+      token === undefined
+        ? call
+        : authorized(call, { answersWithStream: method.responseStream, timeoutMs: own }, token),
     ] as const;
   });
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- It holds a function of the right kind for each method, which no type of `fromEntries` can say.

@@ -42,6 +42,11 @@ export class FrameReader {
     return this.#at < this.#data.length;
   }
 
+  /** Whether a message has come in part. */
+  get hasPart(): boolean {
+    return this.#length > 0;
+  }
+
   /** Adds the bytes that come next. */
   push(data: Buffer): void {
     this.#data = this.hasMore ? Buffer.concat([this.#data.subarray(this.#at), data]) : data;

@@ -1,5 +1,5 @@
 import { type Channel, Metadata, type StatusObject } from "@grpc/grpc-js";
-import { retriesIn } from "./call-status.ts";
+import { isLost, isRefused, retriesIn } from "./call-status.ts";
 import { Code } from "./code.ts";
 import { prefixBytes } from "./frame-reader.ts";
 import { TimedMetadata } from "./timed-metadata.ts";
@@ -88,5 +88,15 @@ class ReceivedStatus implements WireStatus {
 
   get retries(): number {
     return retriesIn(this.metadata);
+  }
+
+  get isRefused(): boolean {
+    const { code, details, metadata } = this;
+    return code !== undefined && isRefused({ code, details, metadata });
+  }
+
+  get isLost(): boolean {
+    const { code, details, metadata } = this;
+    return code !== undefined && isLost({ code, details, metadata });
   }
 }

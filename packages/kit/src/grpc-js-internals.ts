@@ -1,4 +1,4 @@
-import type { ClientHttp2Session } from "node:http2";
+import { type ClientHttp2Session, constants } from "node:http2";
 import type { Channel, experimental, Metadata } from "@grpc/grpc-js";
 import type { Code } from "./code.ts";
 
@@ -54,6 +54,12 @@ export interface Connection {
   readonly userAgent: string;
   addActiveCall(call: ActiveCall): void;
   removeActiveCall(call: ActiveCall): void;
+}
+
+/** Has the channel make another connection, as if the server had asked for it. The calls on this one go on. */
+export function replace({ session }: Connection): void {
+  session.emit("goaway", constants.NGHTTP2_NO_ERROR, 0);
+  session.close();
 }
 
 /** A call on a connection. */

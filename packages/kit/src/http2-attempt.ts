@@ -1,3 +1,4 @@
+import { constants as bufferConstants } from "node:buffer";
 import {
   type ClientHttp2Stream,
   constants,
@@ -9,8 +10,14 @@ import { unknownCompression } from "./call-status.ts";
 import { Code } from "./code.ts";
 import { FrameReader, FrameTooLarge } from "./frame-reader.ts";
 import type { ActiveCall, Connection } from "./grpc-js-internals.ts";
-import { errorCodeOf } from "./message-of.ts";
-import { statusInTrailers, statusOfClosed, statusOfHttp, StreamStatus } from "./stream-status.ts";
+import { errorCodeOf, messageOf } from "./message-of.ts";
+import {
+  connectionDropped,
+  statusInTrailers,
+  statusOfClosed,
+  statusOfHttp,
+  StreamStatus,
+} from "./stream-status.ts";
 
 /** What an attempt at a call tells of. */
 export interface AttemptListener {
@@ -22,10 +29,10 @@ export interface AttemptListener {
 }
 
 /** How the messages are decompressed that a server says are; `identity` and those that nobody knows are not. */
-const decompressors: Readonly<Record<string, typeof gunzip | undefined>> = {
-  gzip: gunzip,
-  deflate: inflate,
-};
+const decompressors: ReadonlyMap<string, typeof gunzip> = new Map([
+  ["gzip", gunzip],
+  ["deflate", inflate],
+]);
 
 const nobody: AttemptListener = {
   onHeader: () => undefined,
@@ -79,6 +86,9 @@ export class Http2Attempt implements ActiveCall {
     stream.on("trailers", (trailers: IncomingHttpHeaders) => {
       this.#onTrailers(trailers);
     });
+    stream.on("end", () => {
+      this.#onStreamEnd();
+    });
     stream.on("error", (error) => {
       // Of one that the peer has reset, the code says more.
       if (errorCodeOf(error) !== "ERR_HTTP2_STREAM_ERROR") this.#error = error;
@@ -122,9 +132,9 @@ export class Http2Attempt implements ActiveCall {
   /** The connection is lost. */
   onDisconnect(): void {
     this.#isDropped = true;
-    // What has come by now still counts.
+    // What has come by now still counts, and of an answer that is complete nothing is missing.
     setImmediate(() => {
-      this.#end(new StreamStatus(Code.UNAVAILABLE, "Connection dropped"));
+      if (this.#status === undefined) this.#end(connectionDropped());
     });
   }
 
@@ -144,32 +154,40 @@ export class Http2Attempt implements ActiveCall {
     this.#status = statusInTrailers(trailers, this.#httpStatus);
     // An answer may come before the last request.
     if (!this.#stream.writableEnded) this.#stream.end();
+    // All of it is here: for a reader that takes its time, it must not depend on the connection any more.
+    while (this.#stream.readableLength > 0 && this.#stream.read() !== null);
     this.#endIfRead();
   }
 
   #onClose(): void {
-    if (this.#isOver) return;
-    if (this.#status === undefined) {
-      // What goes with it, such as an error, may come a moment later.
-      process.nextTick(() => {
-        this.#end(
-          statusOfClosed({
-            rstCode: this.#stream.rstCode,
-            httpStatus: this.#httpStatus,
-            isDropped: this.#isDropped || this.#connection.session.destroyed,
-            error: this.#error,
-          }),
-        );
-      });
-    } else if (this.#stream.readableLength > 0) {
-      // Reset after its trailers, with messages that nobody has read by now.
-      this.#end(
-        new StreamStatus(
-          Code.INTERNAL,
-          `Received RST_STREAM with code ${this.#stream.rstCode} before all messages were read`,
-        ),
-      );
-    }
+    if (this.#isOver || this.#status !== undefined) return;
+    // What goes with it, such as an error, may come a moment later.
+    process.nextTick(() => {
+      this.#endWithout();
+    });
+  }
+
+  /**
+   * The server has ended its half of the stream. Without a status, nothing follows: where the other half is still open,
+   * or a write is under way, Node.js does not close the stream by itself.
+   */
+  #onStreamEnd(): void {
+    if (this.#isOver || this.#status !== undefined) return;
+    setImmediate(() => {
+      if (this.#status === undefined) this.#endWithout();
+    });
+  }
+
+  /** No status has come, and none will. */
+  #endWithout(): void {
+    this.#end(
+      statusOfClosed({
+        rstCode: this.#stream.rstCode,
+        httpStatus: this.#httpStatus,
+        isDropped: this.#isDropped || this.#connection.session.destroyed,
+        error: this.#error,
+      }),
+    );
   }
 
   /** Hands over what has come, for as long as it is asked for. */
@@ -205,13 +223,14 @@ export class Http2Attempt implements ActiveCall {
 
   #decompress(message: Buffer): void {
     const encoding = this.#encoding ?? "identity";
-    const decompress = decompressors[encoding];
+    const decompress = decompressors.get(encoding);
     if (decompress === undefined) {
       this.#end(new StreamStatus(Code.INTERNAL, unknownCompression));
       return;
     }
     this.#isDecompressing = true;
-    const options = this.#maxBytes === -1 ? {} : { maxOutputLength: Math.max(this.#maxBytes, 1) };
+    const mostBytes = Math.min(Math.max(this.#maxBytes, 1), bufferConstants.MAX_LENGTH);
+    const options = this.#maxBytes === -1 ? {} : { maxOutputLength: mostBytes };
     decompress(message, options, (error, bytes) => {
       this.#isDecompressing = false;
       if (this.#isOver) return;
@@ -234,7 +253,11 @@ export class Http2Attempt implements ActiveCall {
 
   /** Bytes that are no messages: such as the page with which a proxy says that something is wrong. */
   #refuse(error: unknown): void {
-    if (!(error instanceof FrameTooLarge)) throw error;
+    if (!(error instanceof FrameTooLarge)) {
+      // Thrown into an event of the stream, it would end the process.
+      this.#end(new StreamStatus(Code.INTERNAL, `the answer cannot be read: ${messageOf(error)}`));
+      return;
+    }
     const httpStatus = this.#httpStatus ?? 200;
     this.#end(
       httpStatus === 200
@@ -245,11 +268,15 @@ export class Http2Attempt implements ActiveCall {
 
   /** Ends with the server's status once all that came before it has been read. */
   #endIfRead(): void {
-    const { readableLength } = this.#stream;
-    if (this.#status === undefined || readableLength > 0 || this.#isDecompressing) return;
+    if (this.#status === undefined || this.#isDecompressing) return;
     // What is left may be part of a message, which tells only when it is asked for.
     if (this.#frames.hasMore) return;
-    this.#end(this.#status);
+    const isCut = this.#status.code === Code.OK && this.#frames.hasPart;
+    this.#end(
+      isCut
+        ? new StreamStatus(Code.INTERNAL, "the answer ended in the middle of a message")
+        : this.#status,
+    );
   }
 
   #end(status: StreamStatus): void {
@@ -258,7 +285,7 @@ export class Http2Attempt implements ActiveCall {
     const stream = this.#stream;
     // Whatever still comes is of no use, and the stream closes only once it has come.
     if (this.#isPaused) stream.resume();
-    if (this.#status === undefined && !stream.destroyed) stream.close(constants.NGHTTP2_CANCEL);
+    if (!stream.destroyed) this.#leave();
     this.#connection.removeActiveCall(this);
     const listener = this.#listener;
     // V8 keeps what a stream refers to until it collects all of its memory, which is long after the call.
@@ -266,5 +293,16 @@ export class Http2Attempt implements ActiveCall {
     this.#frames = noFrames;
     this.#status = undefined;
     listener.onEnd(status);
+  }
+
+  /** The stream is of no use any more. */
+  #leave(): void {
+    const stream = this.#stream;
+    // One that its server has reset may not close by itself while a write is under way.
+    if (stream.closed) stream.destroy();
+    // Requests that wait for a server to take them would keep it open, and its place with the server taken.
+    else if (this.#status === undefined || stream.writableLength > 0) {
+      stream.close(constants.NGHTTP2_CANCEL);
+    }
   }
 }

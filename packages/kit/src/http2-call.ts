@@ -2,11 +2,16 @@ import type { IncomingHttpHeaders } from "node:http2";
 import { experimental, Metadata } from "@grpc/grpc-js";
 import { Code } from "./code.ts";
 import { prefixBytes } from "./frame-reader.ts";
-import { connectionOf, type ControlPlaneStatus, type QueuedCall } from "./grpc-js-internals.ts";
+import {
+  connectionOf,
+  type ControlPlaneStatus,
+  type QueuedCall,
+  replace,
+} from "./grpc-js-internals.ts";
 import { type AttemptListener, Http2Attempt } from "./http2-attempt.ts";
 import type { Http2Method } from "./http2-channel.ts";
 import { KeptRequests } from "./kept-requests.ts";
-import { messageOf } from "./message-of.ts";
+import { errorCodeOf, messageOf } from "./message-of.ts";
 import { Retries } from "./retries.ts";
 import { StreamHeader, StreamStatus } from "./stream-status.ts";
 import type { WireCall, WireListener, WireRequest } from "./wire-call.ts";
@@ -16,6 +21,9 @@ const noMetadata = new Metadata();
 
 /** How often a connection is asked for anew while the one that is picked is being closed. */
 const maxPicks = 100;
+
+/** How many bytes of headers are sent at the most: of more than 64 KiB, Node.js 24.21 takes none by itself. */
+const maxSentHeaderBytes = 60 * 1024;
 
 /** Codes that a name server or a balancer may not end a call with: https://github.com/grpc/proposal/blob/master/A54-restrict-control-plane-status-codes.md */
 const serversCodes: ReadonlySet<Code> = new Set([
@@ -163,11 +171,23 @@ export class Http2Call implements WireCall, AttemptListener {
     if (this.#request === undefined) return;
     this.#request.timing?.onSend();
     const headers = this.#method.headersOf(connection, this.#request, this.#retries?.count ?? 0);
+    if (this.#request.metadata !== undefined && sizeOf(headers) > maxSentHeaderBytes) {
+      // Node.js would close the connection over it, with all calls that are on it (`maxSendHeaderBlockLength`).
+      const details = `the metadata have more than ${maxSentHeaderBytes} bytes`;
+      this.#fail({ code: Code.RESOURCE_EXHAUSTED, details });
+      return;
+    }
     const { maxReceiveBytes } = this.#method.channel.settings;
     let attempt: Http2Attempt;
     try {
       attempt = new Http2Attempt(connection, headers, maxReceiveBytes, this);
     } catch (error) {
+      if (errorCodeOf(error) === "ERR_HTTP2_OUT_OF_STREAMS") {
+        // After 2³⁰ calls, a connection has no numbers left for more.
+        replace(connection);
+        this.#pickAgain();
+        return;
+      }
       const details = `Failed to start HTTP/2 stream with error ${messageOf(error)}`;
       this.#fail({ code: Code.INTERNAL, details });
       return;
@@ -204,7 +224,8 @@ export class Http2Call implements WireCall, AttemptListener {
     const waitMs = retries.waitAfter(status);
     if (waitMs === undefined) return false;
     this.#retryTimer = setTimeout(() => {
-      if (!retries.isAllowed) {
+      // Of a call whose deadline has passed by then, nobody waits for the answer.
+      if (!retries.isAllowed || Date.now() >= (this.#request?.timing?.endsAt ?? Infinity)) {
         this.#finish(status);
         return;
       }
@@ -296,4 +317,12 @@ function restricted({ code, details }: ControlPlaneStatus): StreamStatus {
   return serversCodes.has(code)
     ? new StreamStatus(Code.INTERNAL, `Invalid status from control plane: ${code} ${details}`)
     : new StreamStatus(code, details);
+}
+
+/** How large headers are, as HTTP/2 counts them (RFC 9113, section 6.5.2). */
+function sizeOf(headers: readonly string[]): number {
+  let bytes = 0;
+  // Of each name and its value, together 32 more.
+  for (const each of headers) bytes += each.length + 16;
+  return bytes;
 }

@@ -1,6 +1,9 @@
 import type { RetryRules, RetryThrottle } from "./retry-rules.ts";
 import type { StreamStatus } from "./stream-status.ts";
 
+/** No timer holds more milliseconds: 24 days. */
+const maxTimerMs = 2 ** 31 - 1;
+
 /** What becomes of one call whose attempts fail. */
 export class Retries {
   /** How often the call has been tried again by the rules: what a server has refused unseen is not counted. */
@@ -46,7 +49,7 @@ export class Retries {
       return waitMs;
     }
     this.#backoffMs = rules.initialBackoffMs;
-    return pushbackMs >= 0 ? pushbackMs : undefined;
+    return pushbackMs >= 0 && pushbackMs <= maxTimerMs ? pushbackMs : undefined;
   }
 }
 

@@ -37,17 +37,23 @@ export class StreamHeader implements WireHeader {
 export class StreamStatus implements WireStatus {
   readonly code: Code;
   readonly details: string;
-  /** Whether the server has not looked at the call at all (RFC 9113, section 8.7). */
   readonly isRefused: boolean;
+  readonly isLost: boolean;
   retries = 0;
   readonly #trailers: IncomingHttpHeaders | undefined;
   #metadata: Metadata | undefined;
 
-  constructor(code: Code, details: string, trailers?: IncomingHttpHeaders, isRefused = false) {
+  constructor(
+    code: Code,
+    details: string,
+    trailers?: IncomingHttpHeaders,
+    { isRefused = false, isLost = false }: Partial<Pick<WireStatus, "isRefused" | "isLost">> = {},
+  ) {
     this.code = code;
     this.details = details;
     this.#trailers = trailers;
     this.isRefused = isRefused;
+    this.isLost = isLost;
   }
 
   /** How long to wait before the next try, in milliseconds; NaN, or less than 0, for none; undefined where it is not said. */
@@ -110,6 +116,11 @@ export function statusOfHttp(httpStatus: number, trailers?: IncomingHttpHeaders)
   return new StreamStatus(code, `Received HTTP status code ${httpStatus}`, trailers);
 }
 
+/** The connection was lost under the call. */
+export function connectionDropped(details = "Connection dropped"): StreamStatus {
+  return new StreamStatus(Code.UNAVAILABLE, details, undefined, { isLost: true });
+}
+
 /** What is known of a stream that was closed without a status. */
 export interface ClosedStream {
   readonly rstCode: number | undefined;
@@ -133,17 +144,17 @@ export function statusOfClosed({
   switch (rstCode) {
     case constants.NGHTTP2_NO_ERROR:
       if (httpStatus !== undefined && httpStatus !== 200) return statusOfHttp(httpStatus);
-      if (isDropped) return new StreamStatus(Code.UNAVAILABLE, "Connection dropped");
+      if (isDropped) return connectionDropped();
       return new StreamStatus(
         Code.INTERNAL,
         `Received RST_STREAM with code ${rstCode} (Call ended without gRPC status)`,
       );
     case constants.NGHTTP2_REFUSED_STREAM:
-      return new StreamStatus(Code.UNAVAILABLE, "Stream refused by server", undefined, true);
+      return new StreamStatus(Code.UNAVAILABLE, "Stream refused by server", undefined, {
+        isRefused: true,
+      });
     case constants.NGHTTP2_CANCEL:
-      return isDropped
-        ? new StreamStatus(Code.UNAVAILABLE, "Connection dropped")
-        : new StreamStatus(Code.CANCELLED, "Call cancelled");
+      return isDropped ? connectionDropped() : new StreamStatus(Code.CANCELLED, "Call cancelled");
     case constants.NGHTTP2_ENHANCE_YOUR_CALM:
       return new StreamStatus(
         Code.RESOURCE_EXHAUSTED,
@@ -166,7 +177,7 @@ function statusOfInternalError(error: unknown): StreamStatus {
   }
   const code = errorCodeOf(error);
   if (code === "ECONNRESET" || code === "ETIMEDOUT") {
-    return new StreamStatus(Code.UNAVAILABLE, messageOf(error));
+    return connectionDropped(messageOf(error));
   }
   return new StreamStatus(
     Code.INTERNAL,

@@ -17,6 +17,13 @@ export interface WireStatus {
   readonly metadata: Metadata;
   /** How often the call had been tried before its last attempt. */
   readonly retries: number;
+  /**
+   * Whether the server has not looked at the call at all, as when it was sent on a connection that was being closed
+   * (RFC 9113, section 8.7): whatever its method does, it may be sent again.
+   */
+  readonly isRefused: boolean;
+  /** Whether the connection was lost, and nothing is known of the call. */
+  readonly isLost: boolean;
 }
 
 /** What a call tells whoever made it. */
