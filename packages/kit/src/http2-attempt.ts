@@ -9,10 +9,11 @@ import { gunzip, inflate } from "node:zlib";
 import { unknownCompression } from "./call-status.ts";
 import { Code } from "./code.ts";
 import { FrameReader, FrameTooLarge } from "./frame-reader.ts";
-import type { ActiveCall, Connection } from "./grpc-js-internals.ts";
+import { type ActiveCall, type Connection, replace } from "./grpc-js-internals.ts";
 import { errorCodeOf, messageOf } from "./message-of.ts";
 import {
   connectionDropped,
+  isOutOfStreams,
   statusInTrailers,
   statusOfClosed,
   statusOfHttp,
@@ -180,6 +181,7 @@ export class Http2Attempt implements ActiveCall {
 
   /** No status has come, and none will. */
   #endWithout(): void {
+    if (isOutOfStreams(this.#error)) replace(this.#connection);
     this.#end(
       statusOfClosed({
         rstCode: this.#stream.rstCode,

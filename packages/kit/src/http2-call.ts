@@ -2,16 +2,11 @@ import type { IncomingHttpHeaders } from "node:http2";
 import { experimental, Metadata } from "@grpc/grpc-js";
 import { Code } from "./code.ts";
 import { prefixBytes } from "./frame-reader.ts";
-import {
-  connectionOf,
-  type ControlPlaneStatus,
-  type QueuedCall,
-  replace,
-} from "./grpc-js-internals.ts";
+import { connectionOf, type ControlPlaneStatus, type QueuedCall } from "./grpc-js-internals.ts";
 import { type AttemptListener, Http2Attempt } from "./http2-attempt.ts";
 import type { Http2Method } from "./http2-channel.ts";
 import { KeptRequests } from "./kept-requests.ts";
-import { errorCodeOf, messageOf } from "./message-of.ts";
+import { messageOf } from "./message-of.ts";
 import { Retries } from "./retries.ts";
 import { StreamHeader, StreamStatus } from "./stream-status.ts";
 import type { WireCall, WireListener, WireRequest } from "./wire-call.ts";
@@ -182,12 +177,6 @@ export class Http2Call implements WireCall, AttemptListener {
     try {
       attempt = new Http2Attempt(connection, headers, maxReceiveBytes, this);
     } catch (error) {
-      if (errorCodeOf(error) === "ERR_HTTP2_OUT_OF_STREAMS") {
-        // After 2³⁰ calls, a connection has no numbers left for more.
-        replace(connection);
-        this.#pickAgain();
-        return;
-      }
       const details = `Failed to start HTTP/2 stream with error ${messageOf(error)}`;
       this.#fail({ code: Code.INTERNAL, details });
       return;

@@ -169,11 +169,20 @@ export function statusOfClosed({
   }
 }
 
+/** Whether a connection has had 2³⁰ calls, which is all that HTTP/2 has numbers for (RFC 9113, section 5.1.1). */
+export function isOutOfStreams(error: unknown): boolean {
+  return errorCodeOf(error) === "ERR_HTTP2_OUT_OF_STREAMS";
+}
+
 /** Of a connection that breaks, Node says so in the error of each stream. */
 function statusOfInternalError(error: unknown): StreamStatus {
   const received = `Received RST_STREAM with code ${constants.NGHTTP2_INTERNAL_ERROR}`;
   if (error === undefined) {
     return new StreamStatus(Code.INTERNAL, `${received} (Internal server error)`);
+  }
+  if (isOutOfStreams(error)) {
+    const details = "the connection has no numbers left for more calls";
+    return new StreamStatus(Code.UNAVAILABLE, details, undefined, { isRefused: true });
   }
   const code = errorCodeOf(error);
   if (code === "ECONNRESET" || code === "ETIMEDOUT") {

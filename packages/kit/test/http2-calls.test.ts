@@ -1,22 +1,14 @@
 import { once } from "node:events";
-import {
-  constants,
-  createServer,
-  type IncomingHttpHeaders,
-  type OutgoingHttpHeaders,
-  type ServerHttp2Session,
-  type ServerHttp2Stream,
-} from "node:http2";
-import { createServer as createTcpServer, type Socket } from "node:net";
+import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
+import { createServer as createTcpServer } from "node:net";
 import { deflateSync, gzipSync } from "node:zlib";
-import { type Channel, Metadata } from "@grpc/grpc-js";
+import { Metadata } from "@grpc/grpc-js";
 import { describe, expect, test } from "@jest/globals";
-import { type ChannelSettings, createChannel, createClient } from "../src/client-index.ts";
+import { createChannel, createClient } from "../src/client-index.ts";
 import { connectionOf, internalsOf } from "../src/grpc-js-internals.ts";
-import { Code, type RetryPolicy, RpcError } from "../src/index.ts";
+import { Code, RpcError } from "../src/index.ts";
 import {
   callAny,
-  type EchoClient,
   failureOf,
   frame,
   gather,
@@ -28,93 +20,17 @@ import {
   streamingMethods,
 } from "./echo-server.ts";
 import { echoWith } from "./policy.ts";
-
-const ok = { ":status": 200, "content-type": "application/grpc" };
-const done = { "grpc-status": "0" };
-
-/** Retried at once, and then after a minute: no test waits for that. */
-const retry: RetryPolicy = {
-  maxAttempts: 3,
-  initialBackoffMs: 60_000,
-  maxBackoffMs: 60_000,
-  backoffMultiplier: 1,
-  retryableCodes: [Code.UNAVAILABLE],
-  throttling: { maxTokens: 100, tokenRatio: 0.1 },
-};
-const definition = echoWith({ idempotency: "IDEMPOTENT", service: { retry } });
-
-/** Never tried again. */
-const plain = echoWith({});
-
-type OnStream = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void;
-
-interface Peer extends AsyncDisposable {
-  readonly client: EchoClient;
-  readonly channel: Channel;
-  readonly sessions: readonly ServerHttp2Session[];
-  readonly sockets: readonly Socket[];
-  readonly target: string;
-}
-
-/** A server that speaks HTTP/2, and of gRPC only what the test makes it say. */
-async function startPeer(
-  onStream: OnStream,
-  settings: Omit<ChannelSettings, "target"> = {},
-): Promise<Peer> {
-  const server = createServer();
-  const sessions: ServerHttp2Session[] = [];
-  const sockets: Socket[] = [];
-  server.on("connection", (socket: Socket) => sockets.push(socket));
-  server.on("session", (session) => sessions.push(session));
-  server.on("stream", (stream, headers) => {
-    stream.on("error", () => undefined);
-    onStream(stream, headers);
-  });
-  await once(server.listen(0, "127.0.0.1"), "listening");
-  const address = server.address();
-  const port = typeof address === "object" && address !== null ? address.port : 0;
-  const target = `127.0.0.1:${port}`;
-  const channel = createChannel({
-    target,
-    services: [definition],
-    calls: "http2",
-    ...settings,
-  });
-  return {
-    client: createClient(definition, { channel }),
-    channel,
-    sessions,
-    sockets,
-    target,
-    async [Symbol.asyncDispose]() {
-      channel.close();
-      for (const session of sessions) session.destroy();
-      server.close();
-    },
-  };
-}
-
-function answer(
-  stream: ServerHttp2Stream,
-  body: readonly Buffer[],
-  trailers: OutgoingHttpHeaders = done,
-  headers: OutgoingHttpHeaders = ok,
-): void {
-  stream.once("wantTrailers", () => {
-    stream.sendTrailers(trailers);
-  });
-  stream.respond(headers, { waitForTrailers: true });
-  for (const each of body) stream.write(each);
-  stream.end();
-  stream.resume();
-}
-
-function compressed(bytes: Buffer): Buffer {
-  const prefix = Buffer.alloc(5);
-  prefix.writeUInt8(1);
-  prefix.writeUInt32BE(bytes.length, 1);
-  return Buffer.concat([prefix, bytes]);
-}
+import {
+  answer,
+  compressed,
+  definition,
+  done,
+  ok,
+  type OnStream,
+  plain,
+  retry,
+  startPeer,
+} from "./raw-peer.ts";
 
 test("what is sent is what the kit says, and not grpc-js", async () => {
   const received: IncomingHttpHeaders[] = [];
