@@ -4,11 +4,11 @@
  * the same calls in turns, and what is compared is their processor time per call, which is what bounds
  * the throughput of a server that is busy.
  */
-import { fork } from "node:child_process";
-import { once } from "node:events";
+import { join } from "node:path";
 import { GetProductRequest, Product } from "@org/contracts/product/v1";
 import { z } from "zod";
 import type { Bench, Report } from "./support/bench.ts";
+import { startChild } from "./support/child.ts";
 import { callUnary, closeLoad, openLoad } from "./support/load.ts";
 import { medianInterval, medianOf } from "./support/median.ts";
 import { table } from "./support/table.ts";
@@ -89,7 +89,7 @@ async function measure(): Promise<Result> {
         rates[variant].push(callsPerSecond);
       }
     }
-    for (const variant of variants) servers[variant].stop();
+    for (const variant of variants) await servers[variant].stop();
     const ratios = times.enforced.map((time, round) => time / (times.bare[round] ?? Number.NaN));
     results.push({
       caller,
@@ -107,7 +107,10 @@ async function measure(): Promise<Result> {
 function report({ results }: Result): Report {
   return {
     markdown: table(
-      ["the caller", "bare, µs a call", "enforced, µs a call", "enforced to bare", "95 % interval"],
+      [
+        ...["the caller", "without a policy, µs a call", "with it, µs a call", "with to without"],
+        "95 % interval",
+      ],
       results.map(({ caller, bareMicroseconds, enforcedMicroseconds, ratio, ratioInterval }) => [
         caller,
         bareMicroseconds.toFixed(1),
@@ -128,17 +131,14 @@ interface Measured {
 
 interface BenchServer {
   measure(calls: number, timeout: string | undefined): Promise<Measured>;
-  stop(): void;
+  stop(): Promise<void>;
 }
 
 async function startServer(variant: (typeof variants)[number]): Promise<BenchServer> {
-  const child = fork(new URL("support/policy-server.ts", import.meta.url), [variant]);
-  const ask = async (question: object): Promise<number> => {
-    const answer = once(child, "message");
-    child.send(question);
-    return Number((await answer)[0]);
-  };
-  const port = Number((await once(child, "message"))[0]);
+  const file = join(import.meta.dirname, "support/policy-server.ts");
+  const child = startChild("measured", file, [variant]);
+  const ask = (question: object): Promise<number> => child.ask(question, z.number());
+  const port = await child.next(z.number());
   const session = await openLoad(port);
   const body = GetProductRequest.encode({ productId: "p001" }).finish();
   const expected = Buffer.from(Product.encode(product).finish());
@@ -152,10 +152,9 @@ async function startServer(variant: (typeof variants)[number]): Promise<BenchSer
       const after = await ask({ usage: true });
       return { microseconds: (after - before) / calls, callsPerSecond: calls / seconds };
     },
-    stop() {
+    async stop() {
       closeLoad(session);
-      // It would drain, and stay for as long as this process may ask it something.
-      child.kill("SIGKILL");
+      await child[Symbol.asyncDispose]();
     },
   };
 }

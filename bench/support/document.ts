@@ -75,6 +75,6 @@ function sourceOf(name: string, circumstances: Circumstances): string {
     otherLoad > quietLoad ? `, while other things kept ${number(otherLoad)} cores busy` : "",
     `, in ${plan.rounds} rounds`,
     packages.length > 0 ? `; ${packages.join(", ")}. ` : ". ",
-    `Raw figures: [${name}.json](../bench/results/${name}.json).`,
+    `Again: \`pnpm bench ${name}\`; raw figures: [${name}.json](../bench/results/${name}.json).`,
   ].join("");
 }
