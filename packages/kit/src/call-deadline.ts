@@ -41,14 +41,16 @@ export class CallDeadline implements CallTiming {
   readonly endsAt: number;
   readonly #call: TimedCall;
   readonly #resets: StreamResets;
+  readonly #target: string;
   #pending: PendingDeadline | undefined;
   #isSent = false;
   #hasPassed = false;
   #isOver = false;
 
-  constructor(endsAt: number, call: TimedCall, resets: StreamResets) {
+  constructor(endsAt: number, call: TimedCall, { resets, target }: MethodCaller) {
     this.endsAt = endsAt;
     this.#resets = resets;
+    this.#target = target;
     this.#call = call;
   }
 
@@ -66,9 +68,7 @@ export class CallDeadline implements CallTiming {
     if (this.#hasPassed) return;
     this.#hasPassed = true;
     this.#pending?.cancel();
-    this.#call.expire(
-      this.#isSent ? "the deadline passed" : "the deadline passed before the call was sent",
-    );
+    this.#call.expire(this.#text);
     if (this.#isSent && !this.#isOver) this.#pending = this.#resets.leave(this.#discard);
     else this.#discard();
   }
@@ -84,6 +84,13 @@ export class CallDeadline implements CallTiming {
     this.#isSent = true;
     // A retry of what nobody waits for any more; the stream is there once this returns.
     if (this.#hasPassed) queueMicrotask(this.#discard);
+  }
+
+  get #text(): string {
+    if (this.#isSent) return "the deadline passed";
+    return this.#pending === undefined
+      ? "the deadline had passed before the call was made"
+      : `the deadline passed before the call was sent: there was no connection to ${this.#target}`;
   }
 
   get #discard(): () => void {

@@ -193,7 +193,7 @@ export class ClientCall implements TimedCall, WireListener, AnsweredCall {
     this.#caller.metrics.started += 1;
     this.#startedAt = performance.now();
     if (endsAt < Infinity) {
-      this.#deadline = new CallDeadline(endsAt, this, this.#caller.resets);
+      this.#deadline = new CallDeadline(endsAt, this, this.#caller);
       if (endsAt <= now) this.#deadline.pass();
     }
     if (signal?.aborted === true || parent?.signal.aborted === true) this.#heed(signal, parent);

@@ -99,6 +99,7 @@ export function createClient<D extends ServiceDefinition>(
   { channel, timeoutMs, serviceName = definition.fullName, token }: ClientOptions,
 ): Client<D> {
   const { policy: common, fullName } = definition;
+  const target = channel.getTarget();
   neverLog(common?.redactedNames ?? []);
   readCallScopes();
   const details = channelDetailsOf(channel);
@@ -123,7 +124,8 @@ export function createClient<D extends ServiceDefinition>(
       open: details?.opener(path) ?? (() => new GrpcJsCall(channel, path)),
       timeoutMs: own,
       maxTimeoutMs,
-      metrics: clientCallsOf(channel.getTarget(), path),
+      target,
+      metrics: clientCallsOf(target, path),
       resets,
       deadlines: own <= maxTimerMs ? new DeadlineQueue(own, true) : undefined,
       isRetried,

@@ -1,6 +1,7 @@
 /** What servers, and networks, can do to a client: by what they send, and by what they do not. */
 import { once } from "node:events";
 import { constants, type ServerHttp2Stream } from "node:http2";
+import { createServer as createTcpServer } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
 import { Metadata } from "@grpc/grpc-js";
@@ -196,6 +197,25 @@ describe("a call is not tried again", () => {
     await delay(20);
     expect(attempts).toBe(1);
   });
+});
+
+test("a call that was never sent says where it should have gone", async () => {
+  // It accepts connections, and says nothing on them.
+  const silent = createTcpServer().listen(0, "127.0.0.1");
+  await once(silent, "listening");
+  const address = silent.address();
+  const port = typeof address === "object" && address !== null ? address.port : 0;
+  const channel = createChannel({ target: `127.0.0.1:${port}` });
+  const client = createClient(plain, { channel });
+  const target = channel.getTarget();
+  expect((await failureOf(client.echo({}, { timeoutMs: 50 }))).text).toBe(
+    `the deadline passed before the call was sent: there was no connection to ${target}`,
+  );
+  expect((await failureOf(client.echo({}, { timeoutMs: 0 }))).text).toBe(
+    "the deadline had passed before the call was made",
+  );
+  channel.close();
+  silent.close();
 });
 
 test.each([Infinity, NaN, 1.5, -2])("no message has %d bytes", (bytes) => {
