@@ -165,16 +165,15 @@ export class ServerCall implements Timed {
     const { stream } = this;
     if (trailer === undefined) stream.on("wantTrailers", sendOk);
     else this.#trail({ ...okTrailers, ...headersOf(trailer) });
-    this.#answered(Code.OK);
-    if (bytes === undefined) {
-      stream.end();
-      return;
-    }
-    if (bytes.length > fewBytes && !this.open.holdAnswer(bytes.length)) {
+    const length = bytes?.length ?? 0;
+    if (length > fewBytes && !this.open.holdAnswer(length)) {
+      this.#answered(Code.RESOURCE_EXHAUSTED);
       stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
       return;
     }
-    stream.end(bytes);
+    this.#answered(Code.OK);
+    if (bytes === undefined) stream.end();
+    else stream.end(bytes);
   }
 
   /**
