@@ -9,17 +9,17 @@ export const metricsContentType: string = register.contentType;
 
 let isCollecting = false;
 
-/** Has the default registry of prom-client collect what every process has: processor, memory, event loop, collections. */
-export function collectProcessMetrics(): void {
-  if (isCollecting) return;
-  isCollecting = true;
-  collectDefaultMetrics();
-}
-
-/** This process's: what the kit has counted, and what prom-client's default registry has. */
+/**
+ * This process's: what the kit has counted, and what prom-client's default registry has. From the first time on, that
+ * collects what every process has: processor, memory, event loop, collections.
+ */
 export async function takeSnapshot(
   labels: Readonly<Record<string, string>> = {},
 ): Promise<MetricsSnapshot> {
+  if (!isCollecting) {
+    isCollecting = true;
+    collectDefaultMetrics();
+  }
   const own: readonly (MetricFamily | RegisteredFamily)[] = metricFamilies();
   const registered: readonly RegisteredFamily[] = await register.getMetricsAsJSON();
   return [...own, ...registered].map((family) => ({

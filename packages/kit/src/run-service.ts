@@ -64,8 +64,7 @@ export async function runService<C extends ServerConfig>(
       }
       // The primary sees to it: who sends the signal to all processes of a service means no more than that.
       onRestartSignal(() => undefined);
-      const hasMetrics = metrics !== undefined;
-      await serveAsWorker(worker, () => start(config), { logger, hasMetrics });
+      await serveAsWorker(worker, () => start(config), logger);
     },
     {
       operatorErrors,

@@ -10,9 +10,8 @@ import { type FromWorker, readToWorker } from "./worker-messages.ts";
 export async function serveAsWorker(
   worker: Worker,
   start: () => Promise<RunningServer>,
-  { logger, hasMetrics }: { readonly logger: Logger; readonly hasMetrics: boolean },
+  logger: Logger,
 ): Promise<void> {
-  if (hasMetrics) (await import("./metrics-snapshot.ts")).collectProcessMetrics();
   const server = await start();
   // Node.js ends a worker at the moment that its primary is gone; from now on, there are calls to finish.
   worker.exitedAfterDisconnect = true;

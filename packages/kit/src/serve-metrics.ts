@@ -27,6 +27,12 @@ export interface ServeMetricsOptions {
   readonly logger?: Logger;
 }
 
+interface MetricsPage {
+  /** Its content type. */
+  readonly type: string;
+  readonly text: string;
+}
+
 /** What shows metrics. */
 export interface MetricsServer {
   /** The port it listens on. */
@@ -43,10 +49,10 @@ export interface MetricsServer {
  * Throws a `ListenError` where the address cannot be bound.
  */
 export async function serveMetrics(options: ServeMetricsOptions = {}): Promise<MetricsServer> {
-  // Imported by those only who want it.
-  const { collectProcessMetrics, takeSnapshot } = await import("./metrics-snapshot.ts");
-  collectProcessMetrics();
-  return await serveSnapshots(async () => [await takeSnapshot()], options);
+  return await serveSnapshots(async () => {
+    const { takeSnapshot } = await import("./metrics-snapshot.ts");
+    return [await takeSnapshot()];
+  }, options);
 }
 
 /** Shows the metrics of several processes, of whom each has a snapshot. */
@@ -56,22 +62,24 @@ export async function serveSnapshots(
 ): Promise<MetricsServer> {
   const { host = "127.0.0.1", port = 0, maxAgeMs = freshMs } = options;
   const { logger = createLogger({ name: "metrics" }) } = options;
-  const { metricsContentType, writeMetrics } = await import("./metrics-snapshot.ts");
-  let page: Promise<string> | undefined;
+  const makePage = async (): Promise<MetricsPage> => {
+    // Not imported before somebody reads them: no start has to wait for that.
+    const { metricsContentType: type, writeMetrics } = await import("./metrics-snapshot.ts");
+    return { type, text: await writeMetrics(await take()) };
+  };
+  let page: Promise<MetricsPage> | undefined;
   /** Who asks while a page is made, or a moment later, gets the same. */
-  const lastPage = (): Promise<string> => {
-    page ??= take()
-      .then(writeMetrics)
-      .finally(() => {
-        if (maxAgeMs === 0) page = undefined;
-        else setTimeout(() => (page = undefined), maxAgeMs).unref();
-      });
+  const lastPage = (): Promise<MetricsPage> => {
+    page ??= makePage().finally(() => {
+      if (maxAgeMs === 0) page = undefined;
+      else setTimeout(() => (page = undefined), maxAgeMs).unref();
+    });
     return page;
   };
   const show = async (response: ServerResponse): Promise<void> => {
     try {
-      const text = await lastPage();
-      response.writeHead(200, { "content-type": metricsContentType }).end(text);
+      const { type, text } = await lastPage();
+      response.writeHead(200, { "content-type": type }).end(text);
     } catch (err) {
       logger.error({ err }, "the metrics cannot be taken");
       response.writeHead(500).end("the metrics cannot be taken: the log says why\n");

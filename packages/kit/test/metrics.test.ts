@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { connect as connectHttp2, constants } from "node:http2";
 import { createServer } from "node:http";
+import { connect as connectTcp } from "node:net";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { Counter } from "prom-client";
 import { createClient } from "../src/client-index.ts";
@@ -295,6 +296,61 @@ test("there is nothing else to read, and nothing to write", async () => {
     "text/plain; version=0.0.4; charset=utf-8",
   ]);
 });
+
+test("a page is made once for all who ask meanwhile, and a moment later", async () => {
+  let made = 0;
+  const asked = Promise.withResolvers<void>();
+  await using shown = closing(
+    await serveSnapshots(
+      async () => {
+        made += 1;
+        await asked.promise;
+        return [];
+      },
+      { logger, maxAgeMs: 60_000 },
+    ),
+  );
+  const pages = [1, 2, 3].map(() => fetch(shown.url));
+  await until(() => made > 0);
+  asked.resolve();
+  for (const page of await Promise.all(pages)) expect(page.status).toBe(200);
+  expect((await fetch(shown.url)).status).toBe(200);
+  expect(made).toBe(1);
+});
+
+test("requests in a row on one connection get one page", async () => {
+  await using shown = closing(await serveMetrics({ logger, maxAgeMs: 0 }));
+  const socket = connectTcp(shown.port, "127.0.0.1");
+  let text = "";
+  socket.setEncoding("utf8").on("data", (part: string) => (text += part));
+  socket.write("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n".repeat(100));
+  await once(socket, "close");
+  expect(text.match(/^HTTP\/1\.1 200/gm)).toHaveLength(1);
+});
+
+test("connections that say nothing keep nobody out", async () => {
+  await using shown = closing(await serveMetrics({ logger }));
+  const silent = Array.from({ length: 40 }, () =>
+    connectTcp(shown.port, "127.0.0.1").on("error", () => undefined),
+  );
+  await Promise.all(silent.map((socket) => once(socket, "connect")));
+  expect((await fetch(shown.url)).status).toBe(200);
+  for (const socket of silent) socket.destroy();
+});
+
+function closing(shown: MetricsServer) {
+  return {
+    port: shown.port,
+    url: `http://127.0.0.1:${shown.port}/metrics`,
+    async [Symbol.asyncDispose]() {
+      shown.close();
+    },
+  };
+}
+
+async function until(isReached: () => boolean): Promise<void> {
+  while (!isReached()) await new Promise(setImmediate);
+}
 
 test("where the port is taken, that is said", async () => {
   const taken = createServer().listen(0, "127.0.0.1");
