@@ -64,7 +64,9 @@ export interface ChannelSettings {
    * Who makes the calls of `createClient`. `http2`, the default: the kit itself, on the connections that grpc-js makes
    * and balances. `grpc-js`: grpc-js's own layers, which take up to twice the processor time for a unary call; also
    * where `channelOptions` ask for what only they do: hedging, timeouts in a service config, one from a name server,
-   * compressed requests, or channelz. Either way calls behave the same, but for the texts of some errors.
+   * compressed requests, or channelz. Either way calls behave the same, but for the texts of some errors, and for what
+   * grpc-js gets wrong: of a stream that ends with an error, the last messages can be lost
+   * (https://github.com/grpc/grpc-node/issues/2764), and an answer that is cut short before OK is an answer.
    */
   readonly calls?: "http2" | "grpc-js";
   /** Where to log calls that were retried, replicas that are silent, and certificates; nowhere by default. */
