@@ -27,6 +27,7 @@ interface Result {
 export const workers: Bench<Result> = {
   name: "workers",
   isQuick: true,
+  isPinnedApart: false,
   packages: ["@grpc/grpc-js"],
   result: z.object({ workers: z.record(z.enum(counts), z.array(z.number())) }),
   measure,

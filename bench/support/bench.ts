@@ -41,6 +41,8 @@ export interface Bench<Result> {
   readonly isQuick: boolean;
   /** The registry packages whose versions the result depends on. */
   readonly packages: readonly string[];
+  /** Whether each of its processes is kept on a core of its own; true by default. */
+  readonly isPinnedApart?: boolean;
   /** How it departs from the plan of all; not at all by default. */
   readonly ownPlan?: (plan: Plan) => Plan;
   /** What it measures, as it is kept. */

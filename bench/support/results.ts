@@ -44,7 +44,7 @@ export interface Kept<Result> extends Circumstances {
 
 /** Keeps a result, with the circumstances. */
 export async function keepResult<Result>(
-  { name, packages }: Bench<Result>,
+  { name, packages, isPinnedApart = true }: Bench<Result>,
   { plan, otherLoad }: Pick<Circumstances, "plan" | "otherLoad">,
   result: Result,
 ): Promise<void> {
@@ -57,7 +57,7 @@ export async function keepResult<Result>(
     node: process.versions.node,
     cpu: processors[0]?.model ?? "unknown",
     cores: processors.length,
-    pinned: isPinned,
+    pinned: isPinned && isPinnedApart,
     otherLoad,
     h2load: h2loadVersion,
     versions: Object.fromEntries(versions),
