@@ -4,7 +4,7 @@ const ignored = ["/node_modules/", "/dist/", "/gen/", "/\\.packed/", "/\\.data/"
 const callers = [
   ...["backpressure", "calls", "cancellation", "deadlines", "error-details", "errors"],
   ...["grpc-js-server", "leaks", "policy-deadlines", "propagation", "redaction", "retries"],
-  ...["metrics", "retry-policy", "shutdown", "survival", "token"],
+  ...["metrics", "retry-policy", "shutdown", "survival", "token", "tracing"],
 ];
 
 /**

@@ -8,6 +8,7 @@ import { createChannel, createClient } from "@org/kit/client";
 import { HealthCheckResponse_ServingStatus, HealthDefinition } from "@org/kit/health";
 import { mustRunTool, root, runTool } from "./support/run-tool.ts";
 import { startService } from "./support/service-process.ts";
+import { startCollector } from "./support/trace-collector.ts";
 import { temporaryFolder } from "./support/temporary-folder.ts";
 
 const folder = await temporaryFolder();
@@ -32,11 +33,12 @@ describe.each(["product-service", "user-service"] as const)("%s", (name) => {
   });
 
   test("answers calls, and ends with 0 on SIGTERM", async () => {
+    await using collector = await startCollector();
     await using service = await startService({
       name,
       dataDir: "memory://",
       entry: join(bundle, "main.js"),
-      env: { METRICS_PORT: "0" },
+      env: { METRICS_PORT: "0", OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint },
     });
     const { target } = service;
     const clients = connect({ products: target, users: target });
@@ -57,6 +59,13 @@ describe.each(["product-service", "user-service"] as const)("%s", (name) => {
     }
     service.kill("SIGTERM");
     expect(await service.ended).toEqual({ code: 0, signal: null });
+    expect(collector.spans).toEqual([
+      expect.objectContaining({
+        kind: "SERVER",
+        resource: expect.objectContaining({ "service.name": name }),
+        attributes: expect.objectContaining({ "rpc.response.status_code": "NOT_FOUND" }),
+      }),
+    ]);
   });
 
   test("runs with workers, all of which start at once on an empty database", async () => {

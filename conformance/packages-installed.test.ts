@@ -6,6 +6,7 @@ import { preparedDataDir } from "@org/database/testing";
 import type { RunningServer } from "@org/kit";
 import * as productService from "@org/product-service";
 import * as userService from "@org/user-service";
+import { z } from "zod";
 import { pack, published, tarballOf } from "../scripts/pack.ts";
 import { type ReadmeFile, readmeFiles, writeFiles } from "./support/readme-files.ts";
 import { mustRunTool, root, runTool } from "./support/run-tool.ts";
@@ -34,6 +35,8 @@ const compilerOptions = {
 };
 
 const folder = await temporaryFolder();
+
+const withPeers = z.object({ peerDependencies: z.record(z.string(), z.string()) });
 
 /** A project of its own, away from the repository. */
 const project = folder.path;
@@ -114,6 +117,33 @@ const { serve } = require("@org/kit");
 console.log(typeof connect, typeof createClient, typeof serve);`;
   await writeFiles(project, [{ path: "consumer/kit.cjs", text: script }]);
   expect(await run("consumer/kit.cjs")).toBe("function function function\n");
+});
+
+describe("@org/kit/tracing", () => {
+  const file = {
+    path: "consumer/traced.mts",
+    text: `import { trace } from "@opentelemetry/api";
+import { startTracing } from "@org/kit/tracing";
+const tracing = startTracing({ OTEL_TRACES_EXPORTER: "console" }, { name: "shop" });
+trace.getTracer("shop").startSpan("work").end();
+await tracing.close();
+`,
+  };
+
+  test("needs what those install who want it", async () => {
+    await writeFiles(project, [file]);
+    const without = await runTool(process.execPath, [file.path], { cwd: project });
+    expect(without.stderr).toMatch(/Cannot find package '@opentelemetry\//);
+    const manifest = await readFile(join(project, "node_modules/@org/kit/package.json"), "utf8");
+    const { peerDependencies } = withPeers.parse(JSON.parse(manifest));
+    const wanted = Object.entries(peerDependencies).map(([name, range]) => `${name}@${range}`);
+    const flags = ["--no-save", "--ignore-scripts", "--prefer-offline", "--no-audit", "--no-fund"];
+    await mustRunTool("npm", ["install", ...flags, ...wanted], { cwd: project });
+    expect(await run(file.path)).toMatch(/name: 'work'/);
+    const options = ["--noEmit", "--strict", "--target", "es2024", "--module", "nodenext"];
+    const args = ["--ignoreConfig", ...options, "--types", "node", file.path];
+    expect(await runTool("tsc", args, { cwd: project })).toMatchObject({ code: 0, stdout: "" });
+  });
 });
 
 describe("with TypeScript", () => {

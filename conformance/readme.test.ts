@@ -12,6 +12,7 @@ import {
 } from "./support/repository-copy.ts";
 import { root, type ToolResult } from "./support/run-tool.ts";
 import { startService } from "./support/service-process.ts";
+import { startCollector, type TraceCollector } from "./support/trace-collector.ts";
 import { type TemporaryFolder, temporaryFolder } from "./support/temporary-folder.ts";
 
 /** An edit that the README tells its reader to make: the code after `<!-- into file … -->`. */
@@ -106,17 +107,26 @@ describe("npm start", () => {
   let started: RunningCommand;
   let targets: Record<string, string>;
   let metrics: string;
+  let collector: TraceCollector;
 
   beforeAll(async () => {
+    collector = await startCollector();
     const dataDir = await preparedDataDir("product-service", "user-service");
     const options = `--product-port 0 --user-port 0 --data-dir ${dataDir}`;
-    started = runInCopy(folder.path, `exec npm start -- ${options}`, { METRICS_PORT: "0" });
+    started = runInCopy(folder.path, `exec npm start -- ${options}`, {
+      METRICS_PORT: "0",
+      OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint,
+    });
     const [, products = ""] = await started.printed(/product-service is ready on (\S+)/);
     const [, users = ""] = await started.printed(/user-service is ready on (\S+)/);
     const [, page = ""] = await started.printed(/Their metrics are at (\S+)/);
     targets = { PRODUCTS_TARGET: products, USERS_TARGET: users };
     metrics = page;
   }, 180_000);
+
+  afterAll(async () => {
+    await collector[Symbol.asyncDispose]();
+  });
 
   test.each([
     { line: commands()[2] ?? "", shows: "p003" },
@@ -138,6 +148,9 @@ describe("npm start", () => {
     const { stderr } = await started.interrupt();
     expect(stderr).not.toMatch(/error/i);
     expect((await run("pnpm client health", targets)).code).toBe(1);
+    const traced = collector.spans.map(({ name }) => name);
+    expect(traced).toContain("org.product.v1.ProductService/GetProduct");
+    expect(traced).toContain("org.user.v1.UserService/ListUsers");
   });
 });
 

@@ -12,6 +12,7 @@ import { root, run } from "./run.ts";
 await generateOrExit();
 // Imported only now: they are made of what was generated.
 const { createLogger, runMain, serveMetrics } = await import("@org/kit");
+const { startTracing } = await import("@org/kit/tracing");
 const { DataDirInUseError } = await import("@org/database");
 const products = await import("@org/product-service");
 const users = await import("@org/user-service");
@@ -34,11 +35,13 @@ async function start(): Promise<void> {
   );
   const config = products.readConfig({ ...environment, GRPC_PORT: values["product-port"] });
   const { METRICS_PORT: metricsPort, GRPC_HOST: host, LOG_LEVEL: level } = config;
-  const logger = createLogger({ name: "metrics", level });
+  const logger = createLogger({ name: "services", level });
   const metrics =
     metricsPort === undefined ? undefined : await serveMetrics({ host, port: metricsPort, logger });
   await using starting = new AsyncDisposableStack();
   starting.defer(() => metrics?.close());
+  const tracing = startTracing(config, { name: "services", logger });
+  starting.defer(() => tracing.close());
   const productService = await products.startApp(config);
   starting.defer(() => productService.close());
   const userService = await users.startApp(
@@ -47,6 +50,7 @@ async function start(): Promise<void> {
   starting.move();
   void Promise.allSettled([productService.closed, userService.closed]).then(() => {
     metrics?.close();
+    void tracing.close();
   });
 
   // The tour's calls take what they need from the environment, as those of every client do.

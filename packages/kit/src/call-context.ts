@@ -1,5 +1,7 @@
 import { Metadata } from "@grpc/grpc-js";
 import type { Principal } from "./authentication.ts";
+import { CallTrace } from "./call-trace.ts";
+import { callTracer } from "./call-tracer.ts";
 import { clientIdentityOf } from "./client-identity.ts";
 import { Code } from "./code.ts";
 import { sendable } from "./metadata.ts";
@@ -53,6 +55,7 @@ export class CallContext<Reason extends string = string> {
   #abort: AbortController | undefined;
   #header: Metadata | undefined;
   #trailer: Metadata | undefined;
+  #trace: CallTrace | undefined;
   #end: "answered" | RpcError | undefined;
 
   constructor(call: ServerCall) {
@@ -141,6 +144,23 @@ export class CallContext<Reason extends string = string> {
   /** Who calls: the address and port of the connection's other end. */
   get peer(): string {
     return this.#call.peer;
+  }
+
+  /** The ID of the trace that the call belongs to, 32 hexadecimal digits; undefined where it belongs to none. */
+  get traceId(): string | undefined {
+    return this.trace?.traceId;
+  }
+
+  /** @internal Where it is in that trace, as it is passed on. */
+  get trace(): CallTrace | undefined {
+    if (this.#trace === undefined) {
+      const { headers } = this.#call;
+      const tracer = callTracer();
+      this.#trace =
+        this.#call.open.trace ??
+        (tracer === undefined ? CallTrace.received(headers) : tracer.unrecorded(headers));
+    }
+    return this.#trace;
   }
 
   /** Metadata to send before the first message. Fill it before the first message is sent. */

@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from "node:async_hooks";
+import type { CallTrace } from "./call-trace.ts";
 
 /** What is done for a call, such as the calls that its handler makes, has from it. */
 export interface CallScope {
@@ -11,6 +12,8 @@ export interface CallScope {
 interface ScopedCall extends CallScope {
   /** Whether its answer is on its way. */
   readonly isAnswered: boolean;
+  /** Where it is in a trace; undefined where it is in none. */
+  readonly trace: CallTrace | undefined;
 }
 
 const storage = new AsyncLocalStorage<ScopedCall>();
@@ -31,6 +34,11 @@ export function inScopeOf<T>(call: ScopedCall, work: () => T): T {
 export function currentCall(): CallScope | undefined {
   const call = storage.getStore();
   return call?.isAnswered === true ? undefined : call;
+}
+
+/** Where the call is in a trace that has started the running code, also after its answer. */
+export function currentTrace(): CallTrace | undefined {
+  return storage.getStore()?.trace;
 }
 
 /**

@@ -3,6 +3,8 @@ import { Code } from "./code.ts";
 import { CallDeadline, endOf, type TimedCall } from "./call-deadline.ts";
 import type { CallOptions } from "./call-options.ts";
 import { type CallScope, currentCall } from "./call-scope.ts";
+import { type CallTrace, RecordedTrace } from "./call-trace.ts";
+import { traceCall } from "./client-trace.ts";
 import { corrected, readable } from "./call-status.ts";
 import { heedSignals } from "./heed-signals.ts";
 import { MessageQueue } from "./message-queue.ts";
@@ -32,6 +34,7 @@ export class ClientCall implements TimedCall, WireListener, AnsweredCall {
   #ignoreSignals: (() => void) | undefined;
   /** The only request, encoded, for another attempt. */
   #request: Buffer | undefined;
+  #trace: CallTrace | undefined;
   #resends = 0;
   #resendTimer: NodeJS.Timeout | undefined;
   /** How often the call has been tried again on its way. */
@@ -175,10 +178,10 @@ export class ClientCall implements TimedCall, WireListener, AnsweredCall {
       if (mayResend && this.#resend()) return;
     }
     this.#deadline?.over();
-    const retries = this.#retries || received.retries;
-    if (retries > 0) {
-      this.#caller.metrics.retries += retries;
-      onRetried?.(retries, status);
+    this.#retries ||= received.retries;
+    if (this.#retries > 0) {
+      this.#caller.metrics.retries += this.#retries;
+      onRetried?.(this.#retries, status);
     }
     this.#end(status.code === Code.OK ? status : corrected(status));
   }
@@ -192,6 +195,7 @@ export class ClientCall implements TimedCall, WireListener, AnsweredCall {
     this.#metadata = metadata && sendable(metadata);
     this.#caller.metrics.started += 1;
     this.#startedAt = performance.now();
+    this.#trace = traceCall(this.#caller, this.#metadata);
     if (endsAt < Infinity) {
       this.#deadline = new CallDeadline(endsAt, this, this.#caller);
       if (endsAt <= now) this.#deadline.pass();
@@ -218,7 +222,8 @@ export class ClientCall implements TimedCall, WireListener, AnsweredCall {
     this.#hasBegun = false;
     this.#hasMessage = false;
     this.#call = this.#open();
-    this.#call.start({ metadata: this.#metadata, timing: this.#deadline }, this);
+    const request = { metadata: this.#metadata, timing: this.#deadline, trace: this.#trace };
+    this.#call.start(request, this);
   }
 
   /** Sends the call again, unless its requests are gone or nobody waits for it any more. */
@@ -283,7 +288,9 @@ export class ClientCall implements TimedCall, WireListener, AnsweredCall {
   #count(code: number): void {
     const error = this.#failure?.error;
     const tookMs = performance.now() - this.#startedAt;
-    this.#caller.metrics.ended(error instanceof RpcError ? error.code : code, tookMs);
+    const ended = error instanceof RpcError ? error.code : code;
+    this.#caller.metrics.ended(ended, tookMs);
+    if (this.#trace instanceof RecordedTrace) this.#trace.end(ended, this.#retries);
   }
 
   /** What a caller's function throws fails the call, instead of ending the process. */

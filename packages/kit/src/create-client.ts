@@ -124,6 +124,7 @@ export function createClient<D extends ServiceDefinition>(
       open: details?.opener(path) ?? (() => new GrpcJsCall(channel, path)),
       timeoutMs: own,
       maxTimeoutMs,
+      path,
       target,
       metrics: clientCallsOf(target, path),
       resets,

@@ -4,6 +4,7 @@ import { Code } from "./code.ts";
 import { undeclared } from "./declared-status.ts";
 import type { Logger } from "./logger.ts";
 import { detailsKey, retryInfo, RpcError } from "./rpc-error.ts";
+import { traceFields } from "./trace-fields.ts";
 
 /** Turns whatever a handler throws into the status that its caller gets. */
 export type ErrorBoundary = (error: unknown, call: CallContext) => RpcError;
@@ -41,7 +42,7 @@ export function createErrorBoundary(options: ErrorBoundaryOptions): ErrorBoundar
   };
   const defect = (error: unknown, call: CallContext, text = "internal error"): RpcError => {
     const requestId = randomUUID();
-    const line = { path: call.path, correlationId: requestId };
+    const line = { path: call.path, correlationId: requestId, ...traceFields(call.trace) };
     const message = text === "internal error" ? "handler failed" : text;
     try {
       logger.error({ ...line, err: error }, message);

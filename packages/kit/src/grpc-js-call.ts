@@ -1,5 +1,6 @@
 import { type Channel, Metadata, type StatusObject } from "@grpc/grpc-js";
 import { isLost, isRefused, retriesIn } from "./call-status.ts";
+import type { CallTrace } from "./call-trace.ts";
 import { Code } from "./code.ts";
 import { prefixBytes } from "./frame-reader.ts";
 import { TimedMetadata } from "./timed-metadata.ts";
@@ -19,9 +20,10 @@ export class GrpcJsCall implements WireCall {
     this.#call = channel.createCall(path, Infinity, undefined, null, undefined);
   }
 
-  start({ metadata, timing }: WireRequest, listener: WireListener): void {
+  start({ metadata, timing, trace }: WireRequest, listener: WireListener): void {
     this.#listener = listener;
-    const sent = timing === undefined ? metadata : new TimedMetadata(timing, metadata);
+    const own = trace === undefined ? metadata : withTrace(metadata, trace);
+    const sent = timing === undefined ? own : new TimedMetadata(timing, own);
     this.#call.start(sent ?? noMetadata, {
       onReceiveMetadata: (header) => {
         listener.onHeader(new ReceivedHeader(header));
@@ -61,6 +63,15 @@ export class GrpcJsCall implements WireCall {
   cancel(details: string): void {
     this.#call.cancelWithStatus(Code.CANCELLED, details);
   }
+}
+
+function withTrace(metadata: Metadata | undefined, trace: CallTrace): Metadata {
+  const { traceparent, tracestate } = trace;
+  const both = new Metadata(metadata?.getOptions());
+  if (metadata !== undefined) both.merge(metadata);
+  both.set("traceparent", traceparent);
+  if (tracestate !== undefined) both.set("tracestate", tracestate);
+  return both;
 }
 
 class ReceivedHeader implements WireHeader {

@@ -1,5 +1,7 @@
+import { sensitiveHeaders } from "node:http2";
 import { type Channel, type ChannelOptions, connectivityState, type Metadata } from "@grpc/grpc-js";
 import { z } from "zod";
+import type { CallTrace } from "./call-trace.ts";
 import { FixedMetadata } from "./fixed-metadata.ts";
 import { GrpcJsCall } from "./grpc-js-call.ts";
 import { type ChannelInternals, type Connection, internalsOf } from "./grpc-js-internals.ts";
@@ -113,15 +115,18 @@ export class Http2Channel implements KeptBytes {
   }
 }
 
+/** Names and values in turns, and the names of those that get no place in HTTP/2's table of headers. */
+type Headers = string[] & Record<typeof sensitiveHeaders, readonly string[] | undefined>;
+
 /** What all calls to a method on a channel have in common. */
 export class Http2Method {
   readonly channel: Http2Channel;
   readonly path: string;
   #config: object | undefined;
   #rules: RetryRules | undefined;
-  #headers: readonly string[] | undefined;
-  /** The timeout in those headers: that of most calls is the method's. */
-  #timeout: string | undefined;
+  /** Those of the last call, which begin with what all calls send. */
+  #headers: Headers | undefined;
+  #commonCount = 0;
 
   constructor(channel: Http2Channel, path: string) {
     this.channel = channel;
@@ -142,37 +147,49 @@ export class Http2Method {
     return this.#rules;
   }
 
-  /** The headers of a call: names and values in turns. They are the same list for calls that send the same. */
+  /** The headers of a call: names and values in turns. The list is the next call's as well, so it has to be read at once. */
   headersOf(
     { userAgent }: Connection,
-    { timing, metadata }: WireRequest,
+    { timing, metadata, trace }: WireRequest,
     retries: number,
   ): readonly string[] {
-    const timeout = timing && timeoutHeader(timing.endsAt - Date.now());
-    if (this.#headers === undefined || timeout !== this.#timeout) {
-      this.#headers = this.#commonHeaders(userAgent, timeout);
-      this.#timeout = timeout;
+    if (this.#headers === undefined) {
+      this.#headers = this.#commonHeaders(userAgent);
+      this.#commonCount = this.#headers.length;
     }
-    if (retries === 0 && metadata === undefined) return this.#headers;
-    const headers = [...this.#headers];
+    const headers = this.#headers;
+    headers.length = this.#commonCount;
+    headers[sensitiveHeaders] = trace && traceKeys;
+    if (timing !== undefined) {
+      headers.push("grpc-timeout", timeoutHeader(timing.endsAt - Date.now()));
+    }
+    if (trace !== undefined) addTrace(headers, trace);
     if (retries > 0) headers.push(attemptsKey, String(retries));
     if (metadata !== undefined) addMetadata(headers, metadata, retries > 0);
     return headers;
   }
 
-  #commonHeaders(userAgent: string, timeout: string | undefined): readonly string[] {
+  #commonHeaders(userAgent: string): Headers {
     const { internals, settings } = this.channel;
-    return [
+    const headers = [
       ...[":method", "POST", ":scheme", settings.scheme],
       ...[":authority", internals.defaultAuthority, ":path", this.path],
       ...["te", "trailers", "content-type", "application/grpc", "user-agent", userAgent],
       ...["grpc-accept-encoding", "identity,deflate,gzip"],
-      ...(timeout === undefined ? [] : ["grpc-timeout", timeout]),
     ];
+    return Object.assign(headers, { [sensitiveHeaders]: undefined });
   }
 }
 
 const attemptsKey = "grpc-previous-rpc-attempts";
+
+/** These are others with each call, and would push out of the table what is not, such as a token. */
+const traceKeys = ["traceparent", "tracestate"];
+
+function addTrace(headers: string[], { traceparent, tracestate }: CallTrace): void {
+  headers.push("traceparent", traceparent);
+  if (tracestate !== undefined) headers.push("tracestate", tracestate);
+}
 
 function addMetadata(headers: string[], metadata: Metadata, isRetry: boolean): void {
   if (metadata instanceof FixedMetadata) {

@@ -61,7 +61,7 @@ export {
   type Violation,
 } from "./rpc-error.ts";
 export { runMain, type RunMainOptions } from "./run-main.ts";
-export { runService, type RunServiceOptions } from "./run-service.ts";
+export { runService, type RunServiceOptions, type TracingModule } from "./run-service.ts";
 export { readServerConfig, type ServerConfig, serverEnvironment } from "./server-config.ts";
 export { ListenError } from "./listen-error.ts";
 export { defaultGraceMs, type RunningServer, serve } from "./serve.ts";
@@ -69,3 +69,4 @@ export { type MetricsServer, serveMetrics, type ServeMetricsOptions } from "./se
 export type { ServeOptions } from "./serve-options.ts";
 export type { ServerTls } from "./tls-acceptor.ts";
 export { TlsFileError } from "./tls-files.ts";
+export type { TracingConfig } from "./tracing-config.ts";

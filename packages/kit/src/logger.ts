@@ -7,7 +7,9 @@ import {
   pino,
 } from "pino";
 import { loggable } from "./loggable.ts";
+import { currentTrace } from "./call-scope.ts";
 import { isSecret, redacted } from "./redaction.ts";
+import { traceFields } from "./trace-fields.ts";
 
 export type { Logger } from "pino";
 
@@ -34,6 +36,8 @@ export function createLogger({ name, level = "info", destination }: LoggerOption
     name,
     level,
     timestamp: pino.stdTimeFunctions.isoTime,
+    // Of what is done for a call, its trace.
+    mixin: () => traceFields(currentTrace()),
     // Errors are taken apart below, where they are looked into.
     serializers: { err: (error: unknown) => error },
     formatters: { log: shown },

@@ -8,6 +8,8 @@ import type { WireCall } from "./wire-call.ts";
 export interface MethodCaller {
   /** Begins a call on the channel. Throws where that is closed. */
   readonly open: () => WireCall;
+  /** The method's path. */
+  readonly path: string;
   /** Where the channel leads. */
   readonly target: string;
   /** How long a call may take that does not say, in milliseconds. */

@@ -1,4 +1,5 @@
 import { constants, type ServerHttp2Stream } from "node:http2";
+import type { RecordedTrace } from "./call-trace.ts";
 import { Code } from "./code.ts";
 import type { ConnectionUse } from "./connection-use.ts";
 import type { GatedMethod } from "./gated-method.ts";
@@ -27,6 +28,8 @@ export class OpenCall {
   served: ServerCall | undefined;
   /** How its connection is used. */
   use: ConnectionUse | undefined;
+  /** Where it is in a trace, if it is recorded. */
+  trace: RecordedTrace | undefined;
   readonly #calls: OpenCalls;
   /** When its request was there, by `performance.now()`. */
   #readyAt = 0;
@@ -116,6 +119,7 @@ export class OpenCall {
     if (this.#isCounted) return;
     this.#isCounted = true;
     this.method.metrics.ended(code, performance.now() - this.beganAt);
+    this.trace?.end(code);
   }
 
   /** Since when it has waited for its peer, by `performance.now()`. */

@@ -7,6 +7,8 @@ import { defaultGraceMs, type RunningServer } from "./serve.ts";
 import { serveAsWorker, tellPrimary } from "./serve-as-worker.ts";
 import { type MetricsServer, serveMetrics, serveSnapshots } from "./serve-metrics.ts";
 import type { ServerConfig } from "./server-config.ts";
+import type { Tracing, TracingOptions } from "./start-tracing.ts";
+import { traceExporterOf, type TracingConfig } from "./tracing-config.ts";
 import { Workers } from "./workers.ts";
 
 /** How much longer than the grace of its server a worker may take to shut down, in milliseconds. */
@@ -22,10 +24,20 @@ export interface RunServiceOptions<C extends ServerConfig>
   /** Starts the service's server. */
   readonly start: (config: C) => Promise<RunningServer>;
   /**
+   * Loads what traces calls where OpenTelemetry's variables ask for that: `() => import("@org/kit/tracing")`. By
+   * default, no calls are traced.
+   */
+  readonly loadTracing?: () => Promise<TracingModule>;
+  /**
    * How long a worker may take to shut down before it is killed, in milliseconds: more than the grace of its server.
    * 15 seconds by default, which is enough for the grace that `serve` has by default.
    */
   readonly stopTimeoutMs?: number;
+}
+
+/** What `@org/kit/tracing` has. */
+export interface TracingModule {
+  readonly startTracing: (config: TracingConfig, options: TracingOptions) => Tracing;
 }
 
 /**
@@ -38,7 +50,7 @@ export interface RunServiceOptions<C extends ServerConfig>
 export async function runService<C extends ServerConfig>(
   options: RunServiceOptions<C>,
 ): Promise<void> {
-  const { name, readConfig, start, operatorErrors = [] } = options;
+  const { name, readConfig, operatorErrors = [] } = options;
   const { stopTimeoutMs = defaultGraceMs + beyondGraceMs } = options;
   let worker: Worker | undefined;
   await runMain(
@@ -46,13 +58,13 @@ export async function runService<C extends ServerConfig>(
       const config = readConfig();
       const { WORKERS: count, LOG_LEVEL: level, METRICS_PORT: metricsPort } = config;
       const logger = createLogger({ name, level });
+      const start = (): Promise<RunningServer> => startTraced(options, config, logger);
       const metrics =
         metricsPort === undefined
           ? undefined
           : { host: config.GRPC_HOST, port: metricsPort, logger };
       if (count === 1) {
-        const show = metrics && (() => serveMetrics(metrics));
-        await withMetrics(show, () => start(config));
+        await withMetrics(metrics && (() => serveMetrics(metrics)), start);
         return;
       }
       ({ worker } = cluster);
@@ -64,7 +76,7 @@ export async function runService<C extends ServerConfig>(
       }
       // The primary sees to it: who sends the signal to all processes of a service means no more than that.
       onRestartSignal(() => undefined);
-      await serveAsWorker(worker, () => start(config), logger);
+      await serveAsWorker(worker, start, logger);
     },
     {
       operatorErrors,
@@ -83,10 +95,38 @@ async function withMetrics(
   start: () => Promise<Pick<RunningServer, "closed">>,
 ): Promise<void> {
   const metrics = await show?.();
-  const close = (): void => metrics?.close();
+  await closingAfter(start, () => metrics?.close());
+}
+
+/** Starts the service's server, with its calls traced if they are to be. */
+async function startTraced<C extends ServerConfig>(
+  { name, start, loadTracing }: RunServiceOptions<C>,
+  config: C,
+  logger: Logger,
+): Promise<RunningServer> {
+  const exporter = traceExporterOf(config);
+  if (exporter === "none") return start(config);
+  if (loadTracing === undefined) {
+    logger.warn({ exporter }, "no calls are traced: the service does not load `@org/kit/tracing`");
+    return start(config);
+  }
+  const { startTracing } = await loadTracing();
+  const tracing = startTracing(config, { name, logger });
+  return closingAfter(
+    () => start(config),
+    () => void tracing.close(),
+  );
+}
+
+/** Starts something, and closes what is there for it once it is closed, or cannot be started. */
+async function closingAfter<T extends Pick<RunningServer, "closed">>(
+  start: () => Promise<T>,
+  close: () => void,
+): Promise<T> {
   try {
-    const { closed } = await start();
-    closed.then(close, close);
+    const running = await start();
+    running.closed.then(close, close);
+    return running;
   } catch (error) {
     close();
     throw error;

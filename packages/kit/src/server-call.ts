@@ -7,6 +7,7 @@ import {
 import type { Metadata } from "@grpc/grpc-js";
 import type { AnswerWriter } from "./answer-writer.ts";
 import type { CallContext, CalledMethod } from "./call-context.ts";
+import { callTracer } from "./call-tracer.ts";
 import { Code } from "./code.ts";
 import { DeadlineWheel, type Timed } from "./deadline-wheel.ts";
 import type { MessageQueue } from "./message-queue.ts";
@@ -94,6 +95,7 @@ export class ServerCall implements Timed {
     headers: IncomingHttpHeaders,
   ): ServerCall | undefined {
     const { stream } = open;
+    open.trace = callTracer()?.served(method.path, headers, stream);
     // It ends the stream as well, and the end is heard of.
     stream.on("error", ignore);
     const problem = problemWith(headers);

@@ -9,9 +9,10 @@ import {
 } from "./limits.ts";
 import { type LogLevel, logLevels } from "./logger.ts";
 import { refuseUnsafe } from "./refuse-unsafe.ts";
+import { type TracingConfig, tracingEnvironment } from "./tracing-config.ts";
 
 /** The configuration that every server has. */
-export interface ServerConfig {
+export interface ServerConfig extends TracingConfig {
   /** `production` refuses what is good enough for a laptop only. */
   readonly NODE_ENV?: string | undefined;
   /** How many processes answer the calls; with 1, this one does. */
@@ -123,6 +124,7 @@ export const serverEnvironment: {
     .optional(),
   AUTH_JWKS_FILE: file,
   AUTH_DISABLED: flag(false),
+  ...tracingEnvironment,
 };
 
 /**

@@ -1,4 +1,5 @@
 import type { Metadata } from "@grpc/grpc-js";
+import type { CallTrace } from "./call-trace.ts";
 import type { Code } from "./code.ts";
 import type { CallTiming } from "./timed-metadata.ts";
 
@@ -42,6 +43,8 @@ export interface WireRequest {
   readonly metadata: Metadata | undefined;
   /** The call's deadline, of which the server is told; undefined where there is none. */
   readonly timing: CallTiming | undefined;
+  /** Where the call is in a trace; undefined where it is in none. */
+  readonly trace: CallTrace | undefined;
 }
 
 /** A call on its way through a channel, whoever makes its HTTP/2 stream. Once it is over, it does nothing any more. */

@@ -55,5 +55,8 @@ await runService({
     return await serve({ config, services: [echo] });
   },
   operatorErrors: [BrokenError],
+  ...(process.env["LOADS_TRACING"] !== "false" && {
+    loadTracing: () => import("../src/tracing-index.ts"),
+  }),
   stopTimeoutMs: Number(process.env["STOP_TIMEOUT_MS"]),
 });

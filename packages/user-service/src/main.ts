@@ -7,5 +7,6 @@ await runService({
   name,
   readConfig,
   start: startApp,
+  loadTracing: () => import("@org/kit/tracing"),
   operatorErrors: [DataDirInUseError, DatabaseUnavailableError],
 });
