@@ -41,7 +41,9 @@ async function measure({ rounds, sliceMs, warmUpMs }: Plan): Promise<Result> {
   for (const name of clientNames) {
     const started = stack.use(await startClient(name, port));
     running.set(name, started);
-    await started.run({ inFlight, forMs: warmUpMs });
+    for (const isWarmUp of [true, false]) {
+      await started.run({ inFlight, forMs: warmUpMs, isWarmUp });
+    }
   }
   console.log("client");
   const clients = await interleave(clientNames, rounds, async (name) => {

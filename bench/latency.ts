@@ -56,8 +56,9 @@ async function measure(plan: Plan): Promise<Result> {
   for (const name of names) {
     const peer = stack.use(await startPeer(name, token));
     running.set(name, peer);
-    const work = { call: peer.callOf("unary"), connections, inFlight: 20, forMs: plan.warmUpMs };
-    await generator.run(peer, work);
+    for (const call of [peer.warmUpCallOf("unary"), peer.callOf("unary")]) {
+      await generator.run(peer, { call, connections, inFlight: 20, forMs: plan.warmUpMs });
+    }
   }
   const atRate = async (perSecond: number): Promise<Record<Name, Latency[]>> => {
     console.log(`latency: ${perSecond} calls a second`);

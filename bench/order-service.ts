@@ -48,7 +48,9 @@ async function measure({ rounds, sliceMs, warmUpMs }: Plan): Promise<Result> {
       }),
     );
     running.set(name, started);
-    await started.run({ inFlight, forMs: warmUpMs });
+    for (const isWarmUp of [true, false]) {
+      await started.run({ inFlight, forMs: warmUpMs, isWarmUp });
+    }
   }
   console.log("order-service");
   const pairs = await interleave(clientNames, rounds, async (name) => {

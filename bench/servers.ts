@@ -20,9 +20,12 @@ const inFlightOf: Readonly<Record<Kind, number>> = {
 /** On how many connections unary calls are, but for HTTP/1.1. Each other call has one: two would share its window. */
 const unaryConnections = 4;
 
-/** The servers, and ours with answers that are encoded only once: a server that has a cache keeps them so. */
+/**
+ * The servers; ours without traces; and with answers that are encoded only once: a server that has a cache keeps them so.
+ */
 const names = [
   "ours",
+  "ours-untraced",
   "ours-encoded",
   "grpc-js",
   "nice-grpc",
@@ -33,13 +36,19 @@ const names = [
 ] as const;
 type Name = (typeof names)[number];
 
-/** Where there are answers to keep. */
+/** Where there are answers to keep, and where a trace has a call only, and not a thousand messages. */
 function namesOf(kind: Kind): readonly Name[] {
-  return kind === "unary" || kind === "serverStream" ? names : peerNames;
+  if (kind === "unary") return names;
+  return kind === "serverStream" ? names.filter((name) => name !== "ours-untraced") : peerNames;
 }
 
 function titleOf(name: Name): string {
+  if (name === "ours-untraced") return "ours, full, without traces";
   return name === "ours-encoded" ? "ours, answers kept encoded" : peers[name].title;
+}
+
+function peerNameOf(name: Name): PeerName {
+  return name === "ours-untraced" || name === "ours-encoded" ? "ours" : name;
 }
 
 type ByName = Partial<Record<Name, Sample[]>>;
@@ -64,8 +73,8 @@ async function measure(plan: Plan): Promise<Result> {
   const generator = stack.use(startGenerator());
   const running = new Map<Name, RunningPeer>();
   for (const name of names) {
-    const isEncoded = name === "ours-encoded";
-    const peer = await startPeer(isEncoded ? "ours" : name, token, { isEncoded });
+    const options = { isEncoded: name === "ours-encoded", isTraced: name !== "ours-untraced" };
+    const peer = await startPeer(peerNameOf(name), token, options);
     running.set(name, stack.use(peer));
   }
   const peerOf = (name: Name): RunningPeer => {
@@ -79,12 +88,9 @@ async function measure(plan: Plan): Promise<Result> {
     const expected = new Map<Name, number>();
     for (const name of namesOf(kind)) {
       const peer = peerOf(name);
-      const { perSecond } = await measureServer(
-        peer,
-        generator,
-        workOf(peer, kind, plan.warmUpMs),
-        messagesOf(kind),
-      );
+      const work = workOf(peer, kind, plan.warmUpMs);
+      await measureServer(peer, generator, { ...work, call: peer.warmUpCallOf(kind) });
+      const { perSecond } = await measureServer(peer, generator, work, messagesOf(kind));
       expected.set(name, perSecond);
     }
     found[kind] = await interleave(namesOf(kind), plan.rounds, (name) =>

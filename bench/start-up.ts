@@ -22,11 +22,13 @@ import {
 import { spreadOf } from "./support/spread.ts";
 import { table } from "./support/table.ts";
 import { signToken, type Token } from "./support/token.ts";
+import { tracedEnvironment } from "./support/trace-sink.ts";
 
 /** One way to start something. */
-type Variant = "node" | `${PeerName}, from source` | `${BundledName}, bundled`;
+type Variant = "node" | "ours, traced" | `${PeerName}, from source` | `${BundledName}, bundled`;
 const variants: readonly Variant[] = [
   "node",
+  "ours, traced",
   ...peerNames.map((name) => `${name}, from source` as const),
   ...bundledNames.map((name) => `${name}, bundled` as const),
 ];
@@ -57,12 +59,16 @@ async function measure({ rounds }: Plan): Promise<Result> {
   for (const name of bundledNames) {
     bundles.set(`${name}, bundled`, await bundlePeer(name));
   }
+  const traced = bundles.get("ours, bundled");
+  if (traced !== undefined) bundles.set("ours, traced", traced);
   const empty = await bundle("node", emptyFile);
+  const env = await tracedEnvironment();
   const starts = await interleave(variants, rounds, (variant) => {
     if (variant === "node") return startEmpty(empty);
     const name = peerNames.find((each) => variant.startsWith(`${each},`));
     if (name === undefined) throw new Error(`there is no server for ${variant}`);
-    return startOnce(name, bundles.get(variant) ?? peerFile(name), token);
+    const file = bundles.get(variant) ?? peerFile(name);
+    return startOnce(name, file, token, variant === "ours, traced" ? env : {});
   });
   return { starts };
 }
@@ -74,9 +80,14 @@ async function startEmpty(file: string): Promise<number> {
   return performance.now() - start;
 }
 
-async function startOnce(name: PeerName, file: string, token: Token): Promise<number> {
+async function startOnce(
+  name: PeerName,
+  file: string,
+  token: Token,
+  env: Readonly<Record<string, string>>,
+): Promise<number> {
   const start = performance.now();
-  await using child = startChild("measured", file, peerArguments(name, token));
+  await using child = startChild("measured", file, peerArguments(name, token), env);
   const { port } = await child.next(announced);
   const connection =
     peers[name].protocol === "http"
@@ -114,6 +125,7 @@ function report({ starts }: Result): Report {
             name === "nestjs" ? "–" : ms(`${name}, bundled`),
             ms(`${name}, from source`),
           ]),
+          ["ours, its calls traced", ms("ours, traced"), ""],
         ],
       ),
       "",

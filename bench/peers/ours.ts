@@ -1,8 +1,9 @@
 /**
  * Our server, with all that it has by default and the contract's own policies: tokens, scopes, deadlines, checks,
- * admission, metrics and errors in the log. Its argument is the file with the keys that tokens are checked by; without one,
- * nobody is asked who they are. A second one is how many methods there are besides, and with `encoded` as a third one,
- * products are kept as product-service keeps them where it has a cache: encoded.
+ * admission, metrics, traces where its environment asks for them, and errors in the log. Its argument is the file with
+ * the keys that tokens are checked by; without one, nobody is asked who they are. A second one is how many methods there
+ * are besides, and with `encoded` as a third one, products are kept as product-service keeps them where it has a cache:
+ * encoded.
  */
 import { Product, ProductServiceDefinition } from "@org/contracts/product/v1";
 import { UserServiceDefinition } from "@org/contracts/user/v1";
@@ -17,6 +18,7 @@ import {
 } from "@org/kit";
 import { announce } from "../support/announce.ts";
 import { audience, issuer } from "../support/issuer.ts";
+import { traceCalls } from "../support/trace-calls.ts";
 import { findProduct, importOne, noteFound, productsIn } from "../support/work.ts";
 
 const [keysFile = "", more = "0", kept = ""] = process.argv.slice(2);
@@ -83,6 +85,7 @@ const others = Array.from({ length: Number(more) }, (_, index) =>
   ),
 );
 
+await traceCalls(logger);
 await serveMetrics({ logger });
 const server = await serve({
   services: [products, users, ...others],

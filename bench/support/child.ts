@@ -19,8 +19,13 @@ process.once("exit", () => {
   for (const child of children) child.kill("SIGKILL");
 });
 
-/** Starts a program on the core of its role. What it prints is dropped, but for its errors. */
-export function startChild(role: Role, file: string, args: readonly string[] = []): Child {
+/** Starts a program on the core of its role, with more variables than this process has. What it prints is dropped, but for its errors. */
+export function startChild(
+  role: Role,
+  file: string,
+  args: readonly string[] = [],
+  env: Readonly<Record<string, string>> = {},
+): Child {
   const at = pinned(role, process.execPath, [
     "--disable-warning=ExperimentalWarning",
     file,
@@ -29,7 +34,7 @@ export function startChild(role: Role, file: string, args: readonly string[] = [
   const child = spawn(at.command, at.args, {
     stdio: ["ignore", "ignore", "inherit", "ipc"],
     // As production does; some peers do more where they are not told so.
-    env: { ...process.env, NODE_ENV: "production" },
+    env: { ...process.env, NODE_ENV: "production", ...env },
     // Messages may hold bytes.
     serialization: "advanced",
   });

@@ -8,8 +8,14 @@ export interface ClientJob {
   readonly inFlight: number;
   /** For how long calls are begun, in milliseconds. */
   readonly forMs: number;
+  /** Whether that is for the client to warm up. */
+  readonly isWarmUp?: boolean | undefined;
 }
-const clientJob: z.ZodType<ClientJob> = z.object({ inFlight: z.number(), forMs: z.number() });
+const clientJob: z.ZodType<ClientJob> = z.object({
+  inFlight: z.number(),
+  forMs: z.number(),
+  isWarmUp: z.boolean().optional(),
+});
 
 /** What came of it. */
 export interface ClientResult {
@@ -29,6 +35,8 @@ export interface ProductCaller<T> {
   get(productId: string): Promise<T>;
   /** The answer's id, which each call is checked by. */
   idOf(answer: T): string;
+  /** Does what is done to warm up, if that is more than to make the calls. */
+  warmUp?<R>(work: () => Promise<R>): Promise<R>;
   /** The answer encoded again, which the first call is checked by. */
   encode(answer: T): Uint8Array;
 }
@@ -52,7 +60,7 @@ export function answerParent<T>(caller: ProductCaller<T>): void {
 
 async function run<T>(
   caller: ProductCaller<T>,
-  { inFlight, forMs }: ClientJob,
+  { inFlight, forMs, isWarmUp = false }: ClientJob,
 ): Promise<ClientResult> {
   const first = caller.encode(await caller.get(product.id));
   if (!Buffer.from(first).equals(Product.encode(product).finish())) {
@@ -68,7 +76,8 @@ async function run<T>(
       calls += 1;
     }
   };
-  await Promise.all(Array.from({ length: inFlight }, worker));
+  const work = (): Promise<unknown> => Promise.all(Array.from({ length: inFlight }, worker));
+  await (isWarmUp && caller.warmUp !== undefined ? caller.warmUp(work) : work());
   const { user, system } = process.cpuUsage(cpu);
   return {
     calls,

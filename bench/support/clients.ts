@@ -4,6 +4,7 @@ import { type ClientJob, clientResult } from "./client-process.ts";
 import { announced } from "./peers.ts";
 import type { Role } from "./cores.ts";
 import type { Sample } from "./sample.ts";
+import { tracedEnvironment } from "./trace-sink.ts";
 
 /** The clients that are measured, by the names of their files in bench/clients. */
 export const clientNames = ["ours", "grpc-js", "nice-grpc", "connect-node"] as const;
@@ -22,7 +23,8 @@ export async function startClient(
   { token = "", role = "measured" }: { readonly token?: string; readonly role?: Role } = {},
 ): Promise<RunningClient> {
   const file = join(import.meta.dirname, "../clients", `${name}.ts`);
-  const child: Child = startChild(role, file, [String(port), token]);
+  const env = name === "ours" ? await tracedEnvironment() : {};
+  const child: Child = startChild(role, file, [String(port), token], env);
   await child.next(announced);
   return {
     async run(job) {

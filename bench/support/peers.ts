@@ -5,6 +5,7 @@ import { grpcCalls, jsonCalls } from "./calls.ts";
 import { startChild } from "./child.ts";
 import type { LoadCall } from "./load-connection.ts";
 import type { Token } from "./token.ts";
+import { sampledTrace, tracedEnvironment } from "./trace-sink.ts";
 import type { Kind } from "./work.ts";
 
 /** A server that is measured, and what it is made of. */
@@ -58,6 +59,8 @@ export interface RunningPeer extends AsyncDisposable {
   call(call: LoadCall): LoadCall;
   /** The call of a kind, with that. */
   callOf(kind: Kind): LoadCall;
+  /** The same, of which ours records each: what it does for one call in a hundred would be cold for a minute. */
+  warmUpCallOf(kind: Kind): LoadCall;
 }
 
 /** What a child says when it listens, and what it answers then. */
@@ -89,6 +92,8 @@ export interface StartOptions {
   readonly moreMethods?: number;
   /** Whether ours keeps its answers encoded; it does not by default. */
   readonly isEncoded?: boolean;
+  /** Whether a hundredth of the calls of ours is traced; true by default. */
+  readonly isTraced?: boolean;
   /** What is run; the source by default. */
   readonly file?: string;
 }
@@ -99,21 +104,30 @@ export async function startPeer(
   token: Token,
   options: StartOptions = {},
 ): Promise<RunningPeer> {
-  const { file = peerFile(name) } = options;
-  const child = startChild("measured", file, peerArguments(name, token, options));
+  const { file = peerFile(name), isTraced = true } = options;
+  const env = name === "ours" && isTraced ? await tracedEnvironment() : {};
+  const child = startChild("measured", file, peerArguments(name, token, options), env);
   const { port } = await child.next(announced);
   const { protocol } = peers[name];
   const withCredentials = (call: LoadCall): LoadCall =>
     name === "ours" ? authorized(call, token) : call;
+  const callOf = (kind: Kind): LoadCall =>
+    withCredentials((protocol === "grpc" ? grpcCalls : jsonCalls)[kind]);
   return {
     name,
     port,
     protocol,
     state: () => child.ask({ state: true }, state),
     call: withCredentials,
-    callOf: (kind) => withCredentials((protocol === "grpc" ? grpcCalls : jsonCalls)[kind]),
+    callOf,
+    warmUpCallOf: (kind) => (name === "ours" ? recorded(callOf(kind)) : callOf(kind)),
     [Symbol.asyncDispose]: () => child[Symbol.asyncDispose](),
   };
+}
+
+/** Of a trace that is recorded. */
+function recorded(call: LoadCall): LoadCall {
+  return { ...call, headers: [...call.headers, ["traceparent", sampledTrace]] };
 }
 
 /** With a token and a timeout, as every caller of ours sends them. */
