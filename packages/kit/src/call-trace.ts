@@ -12,6 +12,9 @@ const length = 55;
 
 const sampledFlag = 1;
 
+/** What has more characters need not be passed on (https://www.w3.org/TR/trace-context/#tracestate-limits). */
+const maxStateLength = 512;
+
 /**
  * Where a call is in a trace, as it is said to whoever is called for it.
  * Source: https://www.w3.org/TR/trace-context/
@@ -30,7 +33,8 @@ export class CallTrace {
     if (typeof traceparent !== "string" || !pattern.test(traceparent)) return undefined;
     const own =
       traceparent.length === length ? traceparent : `00-${traceparent.slice(traceIdAt, length)}`;
-    return new CallTrace(own, tracestate === undefined ? undefined : String(tracestate));
+    const state = tracestate === undefined ? "" : String(tracestate);
+    return new CallTrace(own, state === "" || state.length > maxStateLength ? undefined : state);
   }
 
   /** 32 digits, in hexadecimal. */

@@ -14,6 +14,9 @@ import { Workers } from "./workers.ts";
 /** How much longer than the grace of its server a worker may take to shut down, in milliseconds. */
 const beyondGraceMs = 5_000;
 
+/** How long it may take to send the last traces, in milliseconds: less than a worker has beyond its grace. */
+const maxFlushMs = 3_000;
+
 /** What a service is run by. */
 export interface RunServiceOptions<C extends ServerConfig>
   extends Pick<RunMainOptions, "operatorErrors"> {
@@ -114,8 +117,18 @@ async function startTraced<C extends ServerConfig>(
   const tracing = startTracing(config, { name, logger });
   return closingAfter(
     () => start(config),
-    () => void tracing.close(),
+    () => void closeInTime(tracing, logger),
   );
+}
+
+/** Sends the last traces. Whoever takes them, and does not answer, does not keep the process from ending. */
+async function closeInTime(tracing: Tracing, logger: Logger): Promise<void> {
+  const timer = setTimeout(() => {
+    logger.warn("the last traces were not sent in time");
+    process.exit();
+  }, maxFlushMs);
+  await tracing.close();
+  clearTimeout(timer);
 }
 
 /** Starts something, and closes what is there for it once it is closed, or cannot be started. */

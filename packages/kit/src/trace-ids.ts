@@ -30,14 +30,14 @@ export class TraceIds {
     return this.#isRecorded(this.#pool, at) ? this.#hexOf(at, traceIdBytes) : undefined;
   }
 
-  /** The IDs of a trace that is not recorded, and of a part of it, one behind the other. Where all are, of any. */
+  /** The IDs of a trace that is not recorded, and of a part of it, one behind the other. */
   unrecorded(): string {
-    for (;;) {
-      const at = this.#draw(traceIdBytes + spanIdBytes);
-      if (this.#threshold === 0 || !this.#isRecorded(this.#pool, at)) {
-        return this.#hexOf(at, traceIdBytes + spanIdBytes);
-      }
+    const at = this.#draw(traceIdBytes + spanIdBytes);
+    if (this.#isRecorded(this.#pool, at)) {
+      const below = Math.floor(Math.random() * this.#threshold);
+      this.#pool.writeUIntBE(below, at + randomAt, randomBytes);
     }
+    return this.#hexOf(at, traceIdBytes + spanIdBytes);
   }
 
   /** The ID of a trace, recorded or not. */

@@ -1,6 +1,7 @@
 /** Services whose calls are traced, as processes. */
 import { once } from "node:events";
-import { createServer } from "node:net";
+import { createServer as createHttpServer } from "node:http";
+import { createServer, type Server } from "node:net";
 import { describe, expect, test } from "@jest/globals";
 import { EchoDefinition } from "./echo.ts";
 import { startService } from "./service-process.ts";
@@ -8,6 +9,11 @@ import { startCollector } from "../../../conformance/support/trace-collector.ts"
 
 const name = `${EchoDefinition.fullName}/Echo`;
 const wellEnded = { code: 0, signal: null };
+
+function portOf(server: Server): number {
+  const address = server.address();
+  return typeof address === "object" && address !== null ? address.port : 0;
+}
 
 describe("a service whose environment asks for traces", () => {
   test("has sent all of them when it has ended", async () => {
@@ -65,8 +71,7 @@ describe("a service whose environment asks for traces", () => {
   test("serves, and ends, where nobody takes them", async () => {
     const taken = createServer().listen(0, "127.0.0.1");
     await once(taken, "listening");
-    const address = taken.address();
-    const port = typeof address === "object" && address !== null ? address.port : 0;
+    const port = portOf(taken);
     taken.close();
     await once(taken, "close");
     await using service = await startService({
@@ -81,6 +86,30 @@ describe("a service whose environment asks for traces", () => {
     service.kill("SIGTERM");
     expect(await service.ended).toEqual(wellEnded);
   });
+
+  test.each(["1", "2"])(
+    "ends where they are taken and not answered, with WORKERS=%s",
+    async (workers) => {
+      const taken = Promise.withResolvers<void>();
+      const silent = createHttpServer(() => {
+        taken.resolve();
+      }).listen(0, "127.0.0.1");
+      await once(silent, "listening");
+      await using service = await startService({
+        WORKERS: workers,
+        OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${portOf(silent)}`,
+        OTEL_BSP_SCHEDULE_DELAY: "10",
+      });
+      using client = await service.connect();
+      await client.client.echo({});
+      await taken.promise;
+      service.kill("SIGTERM");
+      expect(await service.ended).toEqual(wellEnded);
+      expect(service.log.map(({ msg }) => msg)).toContain("the last traces were not sent in time");
+      silent.closeAllConnections();
+      silent.close();
+    },
+  );
 
   test("says so where it does not trace", async () => {
     await using service = await startService({

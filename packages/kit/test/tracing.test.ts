@@ -254,6 +254,18 @@ describe("which traces are recorded", () => {
     expect(server.parentSpanId).toBeUndefined();
   });
 
+  test("and a tracestate is passed on that is no longer than it may be", async () => {
+    await using inner = await startTold();
+    await using chain = await startChain(inner, "echo");
+    const longest = `a=${"1".repeat(254)},b=${"2".repeat(253)}`;
+    expect(await callAny(chain.client, "echo", traced(sampled, longest))).toEqual([
+      JSON.stringify([[sampled], [longest]]),
+    ]);
+    expect(await callAny(chain.client, "echo", traced(sampled, `${longest}3`))).toEqual([
+      JSON.stringify([[sampled], []]),
+    ]);
+  });
+
   test("also by a traceparent of a later version", async () => {
     await using echo = await startTold();
     record({ OTEL_TRACES_SAMPLER: "parentbased_always_off" });
@@ -410,6 +422,24 @@ describe("what a service records itself", () => {
     const job = only(spans, "INTERNAL");
     expect(job.parentSpanId).toBeUndefined();
     expect(only(spans, "CLIENT")).toMatchObject({ traceId: job.traceId, parentSpanId: job.spanId });
+  });
+
+  test("is not what a server was started in", async () => {
+    await using inner = await startTold();
+    record();
+    await using chain = await within("start", async () => {
+      const started = await startChain(inner, "echo", (call) => within("work", call));
+      await callAny(started.client, "echo");
+      return started;
+    });
+    await callAny(chain.client, "echo", traced(sampled));
+    const spans = (await recorded()).filter((span) => span.traceId === traceId);
+    expect(spans.map(({ kind }) => kind).toSorted()).toEqual([
+      "CLIENT",
+      "INTERNAL",
+      "SERVER",
+      "SERVER",
+    ]);
   });
 
   test("goes on after the answer", async () => {
