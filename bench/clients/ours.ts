@@ -16,7 +16,7 @@ const products = createClient(ProductServiceDefinition, {
 });
 const sampled = propagation.extract(ROOT_CONTEXT, { traceparent: sampledTrace });
 answerParent({
-  // As what is done for one call in a hundred would be cold for a minute.
+  // As what is done for one call in a hundred would be cold for ten seconds.
   warmUp: (work) => context.with(sampled, work),
   get: (productId) => products.getProduct({ productId }),
   idOf: ({ id }) => id,

@@ -19,7 +19,10 @@ process.once("exit", () => {
   for (const child of children) child.kill("SIGKILL");
 });
 
-/** Starts a program on the core of its role, with more variables than this process has. What it prints is dropped, but for its errors. */
+/**
+ * Starts a program on the core of its role, with more variables than this process has. What it prints is dropped, but
+ * for its errors.
+ */
 export function startChild(
   role: Role,
   file: string,

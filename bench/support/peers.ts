@@ -59,7 +59,7 @@ export interface RunningPeer extends AsyncDisposable {
   call(call: LoadCall): LoadCall;
   /** The call of a kind, with that. */
   callOf(kind: Kind): LoadCall;
-  /** The same, of which ours records each: what it does for one call in a hundred would be cold for a minute. */
+  /** The same, of which ours records each: what it does for one call in a hundred would be cold for ten seconds. */
   warmUpCallOf(kind: Kind): LoadCall;
 }
 
