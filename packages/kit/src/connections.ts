@@ -5,6 +5,7 @@ import type { CallGate } from "./call-gate.ts";
 import { ConnectionUse } from "./connection-use.ts";
 import { http2Limits } from "./http2-limits.ts";
 import { capTimeout } from "./parse-timeout.ts";
+import { useStreamTable } from "./stream-table.ts";
 
 /** Of how much the age of connections differs, so that they are not all replaced at once: of gRPC's A9, 10 %. */
 const ageJitter = 0.1;
@@ -72,6 +73,7 @@ export class Connections {
       owed -= 1;
       if (owed === 0) known(socket);
     };
+    useStreamTable(session);
     session.once("remoteSettings", note).once("localSettings", note);
     // It is closed then, and so are its calls.
     session.on("error", () => undefined);

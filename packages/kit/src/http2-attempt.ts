@@ -11,6 +11,7 @@ import { Code } from "./code.ts";
 import { FrameReader, FrameTooLarge } from "./frame-reader.ts";
 import { type ActiveCall, type Connection, replace } from "./grpc-js-internals.ts";
 import { errorCodeOf, messageOf } from "./message-of.ts";
+import { openStream } from "./open-stream.ts";
 import {
   connectionDropped,
   isOutOfStreams,
@@ -70,7 +71,7 @@ export class Http2Attempt implements ActiveCall {
     maxBytes: number,
     listener: AttemptListener,
   ) {
-    const stream = connection.session.request(headers);
+    const stream = openStream(connection.session, headers);
     this.#connection = connection;
     this.#listener = listener;
     this.#maxBytes = maxBytes;

@@ -1,3 +1,4 @@
+import { LinkedList } from "./linked-list.ts";
 import type { RpcError } from "./rpc-error.ts";
 import type { ServerCall } from "./server-call.ts";
 
@@ -8,7 +9,7 @@ import type { ServerCall } from "./server-call.ts";
  */
 export class LiveCalls {
   #parts = 0;
-  readonly #streams = new Set<ServerCall>();
+  readonly #streams = new LinkedList<ServerCall>();
   #idle: PromiseWithResolvers<void> | undefined;
 
   /** A unary call begins: its handler. */
@@ -19,9 +20,9 @@ export class LiveCalls {
   /** A call with a stream begins: its handler and its stream. It can be ended until that is closed. */
   beginStream(call: ServerCall): void {
     this.#parts += 2;
-    this.#streams.add(call);
+    const place = this.#streams.add(call);
     call.onClosed = () => {
-      this.#streams.delete(call);
+      this.#streams.remove(place);
       this.partDone();
     };
   }
@@ -34,7 +35,7 @@ export class LiveCalls {
 
   /** Ends all open streams with a status. */
   endStreams(error: RpcError): void {
-    for (const call of this.#streams) call.abort(error);
+    for (const call of this.#streams.values()) call.abort(error);
   }
 
   /** Resolves once no call is left. */

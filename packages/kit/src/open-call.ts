@@ -3,6 +3,8 @@ import type { RecordedTrace } from "./call-trace.ts";
 import { Code } from "./code.ts";
 import type { ConnectionUse } from "./connection-use.ts";
 import type { GatedMethod } from "./gated-method.ts";
+import { Holding } from "./held-bytes.ts";
+import type { Link } from "./linked-list.ts";
 import type { OpenCalls } from "./open-calls.ts";
 import type { Refusal } from "./refusal.ts";
 import type { ServerCall } from "./server-call.ts";
@@ -28,6 +30,10 @@ export class OpenCall {
   served: ServerCall | undefined;
   /** How its connection is used. */
   use: ConnectionUse | undefined;
+  /** Where it is in the list of all. */
+  place: Link<OpenCall> | undefined;
+  /** Where it is in the list of those that wait for their peers; undefined while it does not. */
+  waitingPlace: Link<OpenCall> | undefined;
   /** Where it is in a trace, if it is recorded. */
   trace: RecordedTrace | undefined;
   readonly #calls: OpenCalls;
@@ -44,6 +50,8 @@ export class OpenCall {
   #closedAt: number | undefined;
   #isReleased = false;
   #isCounted = false;
+  #heldRequests: Holding<OpenCall> | undefined;
+  #heldAnswer: Holding<OpenCall> | undefined;
   /** Of the request that has come in part, or was decompressed. */
   #partBytes = 0;
   /** Of the requests that wait for the handler. */
@@ -96,21 +104,27 @@ export class OpenCall {
 
   /** How many bytes its whole answer has, which is on its way. False where too many are. */
   holdAnswer(bytes: number): boolean {
-    return this.#isReleased || this.#calls.heldAnswers.hold(this, bytes);
+    if (this.#isReleased) return true;
+    this.#heldAnswer ??= new Holding<OpenCall>(this);
+    return this.#calls.heldAnswers.hold(this.#heldAnswer, bytes);
   }
 
   #holdRequests(): boolean {
     // What comes after that is thrown away.
+    if (this.#isReleased) return true;
+    const bytes = this.#partBytes + this.#queuedBytes;
+    if (bytes > 0) this.#heldRequests ??= new Holding<OpenCall>(this);
     return (
-      this.#isReleased || this.#calls.heldRequests.hold(this, this.#partBytes + this.#queuedBytes)
+      this.#heldRequests === undefined || this.#calls.heldRequests.hold(this.#heldRequests, bytes)
     );
   }
 
   /** None of its bytes count any more. */
   release(): void {
     if (this.#isReleased) return;
-    this.#calls.heldRequests.hold(this, 0);
-    this.#calls.heldAnswers.hold(this, 0);
+    const { heldRequests, heldAnswers } = this.#calls;
+    if (this.#heldRequests !== undefined) heldRequests.hold(this.#heldRequests, 0);
+    if (this.#heldAnswer !== undefined) heldAnswers.hold(this.#heldAnswer, 0);
     this.#isReleased = true;
   }
 

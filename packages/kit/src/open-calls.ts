@@ -3,6 +3,7 @@ import type { AdaptiveLimit } from "./adaptive-limit.ts";
 import { Code } from "./code.ts";
 import type { GatedMethod } from "./gated-method.ts";
 import { HeldBytes } from "./held-bytes.ts";
+import { LinkedList } from "./linked-list.ts";
 import { isStreamOfRequests, OpenCall } from "./open-call.ts";
 import { Refusal } from "./refusal.ts";
 
@@ -50,12 +51,13 @@ export interface OpenCallsOptions {
 export class OpenCalls {
   readonly heldRequests: HeldBytes<OpenCall>;
   readonly heldAnswers: HeldBytes<OpenCall>;
-  readonly #calls = new Map<ServerHttp2Stream, OpenCall>();
+  /** Those that are no health checks. */
+  readonly #calls = new LinkedList<OpenCall>();
+  readonly #health = new LinkedList<OpenCall>();
   readonly #limit: AdaptiveLimit;
   readonly #timer: NodeJS.Timeout;
   /** Those that wait for their peers: for the rest of a request, or to read the answer; the oldest first. */
-  readonly #waiting = new Set<OpenCall>();
-  readonly #health = new Set<OpenCall>();
+  readonly #waiting = new LinkedList<OpenCall>();
   #arriving = 0;
 
   constructor({ limit, requestTimeoutMs, maxRequestBytes }: OpenCallsOptions) {
@@ -81,18 +83,18 @@ export class OpenCalls {
     const stalls = { requestMs: requestTimeoutMs, answerMs: answerTimeoutMs };
     this.#timer = setInterval(() => {
       const now = performance.now();
-      for (const call of this.#calls.values()) {
+      for (const call of [...this.#calls.values(), ...this.#health.values()]) {
         if (call.isLeftBehind(now, leftBehindMs)) this.remove(call);
         else if (call.isStalled(now, stalls)) call.end(late);
         // Most are read at once.
-        else if (call.isSettled) this.#waiting.add(call);
+        else if (call.isSettled) this.waits(call);
       }
     }, lookIntervalMs).unref();
   }
 
   /** How many there are, health checks left out. */
   get size(): number {
-    return this.#calls.size - this.#health.size;
+    return this.#calls.size;
   }
 
   /** How many calls have come in this turn of the event loop whose handlers have not begun. */
@@ -103,9 +105,12 @@ export class OpenCalls {
   /** A call has come. */
   add(stream: ServerHttp2Stream, method: GatedMethod): OpenCall {
     const call = new OpenCall(this, stream, method, performance.now());
-    this.#calls.set(stream, call);
-    if (method.kind === "health") this.#addHealth(call);
-    else this.#waiting.add(call);
+    if (method.kind === "health") {
+      this.#addHealth(call);
+    } else {
+      call.place = this.#calls.add(call);
+      this.waits(call);
+    }
     if (method.kind !== "unary") return call;
     // A request that is not complete by then is still on its way, or never will be: it is no work yet.
     if (this.#arriving === 0) setImmediate(this.#arrived);
@@ -115,26 +120,28 @@ export class OpenCalls {
 
   /** Ends the oldest call that has waited for its peer for half a second. False where there is none. */
   makeRoom(refusal: Refusal): boolean {
-    const [oldest] = this.#waiting;
+    const { first: oldest } = this.#waiting;
     if (oldest === undefined || performance.now() - oldest.waitsSince < graceMs) return false;
     this.remove(oldest);
     oldest.end(refusal);
     return true;
   }
 
-  /** A call waits for its peer again, as the next of its requests has come in part. */
+  /** A call waits for its peer: for its request, the rest of the next one, or to read the answer. */
   waits(call: OpenCall): void {
-    if (this.#calls.has(call.stream)) this.#waiting.add(call);
+    if (!call.isOver) call.waitingPlace ??= this.#waiting.add(call);
   }
 
   /** It does not any more. */
   goesOn(call: OpenCall): void {
-    this.#waiting.delete(call);
+    if (call.waitingPlace === undefined) return;
+    this.#waiting.remove(call.waitingPlace);
+    call.waitingPlace = undefined;
   }
 
   /** A call's handler begins. */
   begun(call: OpenCall): void {
-    if (!isStreamOfRequests(call.method)) this.#waiting.delete(call);
+    if (!isStreamOfRequests(call.method)) this.goesOn(call);
     if (call.method.kind !== "unary") return;
     this.#limit.begin(call.method.latency);
     if (this.#arriving > 0) this.#arriving -= 1;
@@ -147,9 +154,8 @@ export class OpenCalls {
 
   /** A call is over. */
   remove(call: OpenCall): void {
-    this.#waiting.delete(call);
-    this.#health.delete(call);
-    this.#calls.delete(call.stream);
+    this.goesOn(call);
+    if (call.place !== undefined) this.#listOf(call).remove(call.place);
     call.release();
   }
 
@@ -160,11 +166,15 @@ export class OpenCalls {
 
   /** They are answered whatever else there is, and so many at a time: of more, the oldest make way. */
   #addHealth(call: OpenCall): void {
-    this.#health.add(call);
-    const [oldest] = this.#health;
+    call.place = this.#health.add(call);
+    const { first: oldest } = this.#health;
     if (this.#health.size <= maxHealthCalls || oldest === undefined) return;
     this.remove(oldest);
     oldest.end(tooManyHealthCalls);
+  }
+
+  #listOf({ method }: OpenCall): LinkedList<OpenCall> {
+    return method.kind === "health" ? this.#health : this.#calls;
   }
 
   readonly #arrived = (): void => {

@@ -2,6 +2,7 @@ import { type ChannelOptions, connectivityState, experimental } from "@grpc/grpc
 import { PeerConnector } from "./connection-credentials.ts";
 import { connectionOf } from "./grpc-js-internals.ts";
 import type { Peer } from "./peer.ts";
+import { useStreamTable } from "./stream-table.ts";
 
 /** What the service config calls it. */
 export const responsiveBalancer = "org_responsive";
@@ -131,7 +132,9 @@ function limitConnecting(subchannel: experimental.SubchannelInterface): void {
       // grpc-js tells of the state first.
       queueMicrotask(() => {
         const session = connectionOf(real)?.session;
-        if (session !== undefined) peer.established(session);
+        if (session === undefined) return;
+        useStreamTable(session);
+        peer.established(session);
       });
     }
     if (state !== connectivityState.CONNECTING) return;

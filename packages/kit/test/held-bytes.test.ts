@@ -1,14 +1,20 @@
 import { expect, test } from "@jest/globals";
-import { HeldBytes } from "../src/held-bytes.ts";
+import { HeldBytes, Holding } from "../src/held-bytes.ts";
 
 function held(graceMs: number) {
   const ended: string[] = [];
-  const bytes = new HeldBytes<string>({
+  const bytes = new HeldBytes<{ name: string }>({
     maxBytes: 100,
     graceMs,
-    end: (call) => void ended.push(call),
+    end: ({ name }) => void ended.push(name),
   });
-  return { ended, hold: (call: string, count: number) => bytes.hold(call, count) };
+  const holdings = new Map<string, Holding<{ name: string }>>();
+  const hold = (name: string, count: number): boolean => {
+    const holding = holdings.get(name) ?? new Holding({ name });
+    holdings.set(name, holding);
+    return bytes.hold(holding, count);
+  };
+  return { ended, hold };
 }
 
 test("there is room for so many", () => {

@@ -1,0 +1,76 @@
+import { AsyncLocalStorage, AsyncResource } from "node:async_hooks";
+import { once } from "node:events";
+import { connect, createServer, type IncomingHttpHeaders } from "node:http2";
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { openStream } from "../src/open-stream.ts";
+
+const server = createServer();
+let port = 0;
+server.on("stream", (stream) => {
+  stream.respond({ ":status": 204 }, { endStream: true });
+});
+
+beforeAll(async () => {
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  const address = server.address();
+  if (typeof address === "object" && address !== null) ({ port } = address);
+});
+
+afterAll(async () => {
+  const closed = once(server, "close");
+  server.close();
+  await closed;
+});
+
+const headers = [":path", "/", ":method", "GET"];
+
+test("opens a stream, before its session is connected and afterwards", async () => {
+  const client = connect(`http://127.0.0.1:${port}`);
+  for (let round = 0; round < 2; round += 1) {
+    const stream = openStream(client, headers);
+    stream.resume();
+    const answered = Promise.withResolvers<IncomingHttpHeaders>();
+    stream.on("response", answered.resolve);
+    await expect(answered.promise).resolves.toHaveProperty(":status", 204);
+  }
+  client.destroy();
+});
+
+test("what comes of a stream is known to belong to where it was opened", async () => {
+  const client = connect(`http://127.0.0.1:${port}`);
+  const storage = new AsyncLocalStorage<string>();
+  const ready = Promise.withResolvers<string | undefined>();
+  storage.run("here", () => {
+    openStream(client, headers)
+      .on("ready", () => {
+        ready.resolve(storage.getStore());
+      })
+      .resume();
+  });
+  await expect(ready.promise).resolves.toBe("here");
+  client.destroy();
+});
+
+test("a request that cannot be made is no reason to bind differently from then on", async () => {
+  const client = connect(`http://127.0.0.1:${port}`);
+  expect(() => openStream(client, [...headers, "connection", "close"])).toThrow(/connection/iu);
+  const bound = new AsyncResource("test").bind((one: number, another: number) => one + another);
+  expect(bound(1, 2)).toBe(3);
+  expect(bound).toHaveLength(2);
+  expect(Object.getOwnPropertyDescriptor(bound, "asyncResource")).toBeDefined();
+  client.destroy();
+  await once(client, "close");
+});
+
+test("whoever else binds functions has what Node.js makes of it", () => {
+  const storage = new AsyncLocalStorage<string>();
+  function join(this: unknown, ...rest: string[]): string {
+    return [storage.getStore(), String(this), ...rest].join(" ");
+  }
+  const bound = storage.run("there", () => AsyncResource.bind(join, "JOIN", "me"));
+  expect(bound("and", "you")).toBe("there me and you");
+  expect(() => {
+    // @ts-expect-error must not compile: a text is no function
+    AsyncResource.bind("no function");
+  }).toThrow(/"fn" argument/u);
+});
