@@ -11,12 +11,16 @@ import {
   type RunningClient,
   startClient,
 } from "./support/clients.ts";
+import { inGenerations } from "./support/generations.ts";
 import { interleave } from "./support/interleave.ts";
 import { announced, peers } from "./support/peers.ts";
 import { compare, type Sample, sample } from "./support/sample.ts";
 import { table } from "./support/table.ts";
 
 const inFlight = 50;
+
+/** How many times the clients are started anew. */
+const generations = 3;
 
 interface Result {
   readonly clients: Record<ClientName, Sample[]>;
@@ -31,12 +35,18 @@ export const client: Bench<Result> = {
   report,
 };
 
-async function measure({ rounds, sliceMs, warmUpMs }: Plan): Promise<Result> {
-  await using stack = new AsyncDisposableStack();
-  const server = stack.use(
-    startChild("load", join(import.meta.dirname, "support/constant-server.ts")),
-  );
+async function measure(plan: Plan): Promise<Result> {
+  await using server = startChild("load", join(import.meta.dirname, "support/constant-server.ts"));
   const { port } = await server.next(announced);
+  console.log("client");
+  return { clients: await inGenerations(generations, plan, (each) => measureClients(port, each)) };
+}
+
+async function measureClients(
+  port: number,
+  { rounds, sliceMs, warmUpMs }: Plan,
+): Promise<Result["clients"]> {
+  await using stack = new AsyncDisposableStack();
   const running = new Map<ClientName, RunningClient>();
   for (const name of clientNames) {
     const started = stack.use(await startClient(name, port));
@@ -45,13 +55,11 @@ async function measure({ rounds, sliceMs, warmUpMs }: Plan): Promise<Result> {
       await started.run({ inFlight, forMs: warmUpMs, isWarmUp });
     }
   }
-  console.log("client");
-  const clients = await interleave(clientNames, rounds, async (name) => {
+  return await interleave(clientNames, rounds, async (name) => {
     const started = running.get(name);
     if (started === undefined) throw new Error(`${name} is not running`);
     return started.run({ inFlight, forMs: sliceMs });
   });
-  return { clients };
 }
 
 function report({ clients }: Result): Report {

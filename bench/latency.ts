@@ -2,14 +2,15 @@
 import { z } from "zod";
 import { atMost, type Bench, type Plan, type Report } from "./support/bench.ts";
 import { number, spreadText } from "./support/format.ts";
-import { startGenerator } from "./support/generator.ts";
+import { inGenerations } from "./support/generations.ts";
+import { type Generator, startGenerator } from "./support/generator.ts";
 import { interleave } from "./support/interleave.ts";
 import { refusal } from "./support/load-job.ts";
 import { peers, type RunningPeer, startPeer } from "./support/peers.ts";
 import { medianOf } from "./support/median.ts";
 import { spreadOf } from "./support/spread.ts";
 import { table } from "./support/table.ts";
-import { signToken } from "./support/token.ts";
+import { signToken, type Token } from "./support/token.ts";
 
 const rates = ["1000", "3000"] as const;
 const names = ["ours", "grpc-js", "nice-grpc", "connect-node"] as const;
@@ -21,6 +22,9 @@ const minSliceMs = 1_500;
 
 /** One pause of the machine decides what a round's slowest calls take: it takes many rounds to see more than those. */
 const minRounds = 25;
+
+/** How many times the servers are started anew for each rate. */
+const generations = 5;
 
 interface Latency {
   readonly p50Ms: number;
@@ -50,30 +54,41 @@ export const latency: Bench<Result> = {
 
 async function measure(plan: Plan): Promise<Result> {
   await using token = await signToken();
+  await using generator = startGenerator();
+  const atRate = (perSecond: number): Promise<Record<Name, Latency[]>> => {
+    console.log(`latency: ${perSecond} calls a second`);
+    return inGenerations(generations, plan, (each) =>
+      measurePeers(token, generator, perSecond, each),
+    );
+  };
+  return { rates: { "1000": await atRate(1_000), "3000": await atRate(3_000) } };
+}
+
+async function measurePeers(
+  token: Token,
+  generator: Generator,
+  perSecond: number,
+  { rounds, sliceMs, warmUpMs }: Plan,
+): Promise<Record<Name, Latency[]>> {
   await using stack = new AsyncDisposableStack();
-  const generator = stack.use(startGenerator());
   const running = new Map<Name, RunningPeer>();
   for (const name of names) {
     const peer = stack.use(await startPeer(name, token));
     running.set(name, peer);
     for (const call of [peer.warmUpCallOf("unary"), peer.callOf("unary")]) {
-      await generator.run(peer, { call, connections, inFlight: 20, forMs: plan.warmUpMs });
+      await generator.run(peer, { call, connections, inFlight: 20, forMs: warmUpMs });
     }
   }
-  const atRate = async (perSecond: number): Promise<Record<Name, Latency[]>> => {
-    console.log(`latency: ${perSecond} calls a second`);
-    return interleave(names, plan.rounds, async (name) => {
-      const peer = running.get(name);
-      if (peer === undefined) throw new Error(`${name} is not running`);
-      const { p50Ms, p99Ms, maxMs, calls, failures } = await generator.run(peer, {
-        ...{ call: peer.callOf("unary"), connections, perSecond, mayRefuse: true },
-        forMs: Math.max(plan.sliceMs, minSliceMs),
-      });
-      const { [refusal]: refused = 0 } = failures;
-      return { p50Ms, p99Ms, maxMs, refused: refused / (calls + refused) };
+  return await interleave(names, rounds, async (name) => {
+    const peer = running.get(name);
+    if (peer === undefined) throw new Error(`${name} is not running`);
+    const { p50Ms, p99Ms, maxMs, calls, failures } = await generator.run(peer, {
+      ...{ call: peer.callOf("unary"), connections, perSecond, mayRefuse: true },
+      forMs: Math.max(sliceMs, minSliceMs),
     });
-  };
-  return { rates: { "1000": await atRate(1_000), "3000": await atRate(3_000) } };
+    const { [refusal]: refused = 0 } = failures;
+    return { p50Ms, p99Ms, maxMs, refused: refused / (calls + refused) };
+  });
 }
 
 function report(result: Result): Report {

@@ -24,8 +24,8 @@ import { lastReport, type LastReport, writeDocument } from "./support/document.t
 import { otherLoad, quietLoad } from "./support/other-load.ts";
 import { keepResult } from "./support/results.ts";
 
-const quick: Plan = { rounds: 5, sliceMs: 1_000, warmUpMs: 1_500 };
-const full: Plan = { rounds: 11, sliceMs: 1_500, warmUpMs: 3_000 };
+const quick: Plan = { rounds: 6, sliceMs: 1_000, warmUpMs: 1_500 };
+const full: Plan = { rounds: 12, sliceMs: 1_500, warmUpMs: 3_000 };
 
 /** A bench whose result only itself looks into. */
 interface Runnable {

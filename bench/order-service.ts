@@ -11,13 +11,17 @@ import {
   type RunningClient,
   startClient,
 } from "./support/clients.ts";
+import { inGenerations } from "./support/generations.ts";
 import { interleave } from "./support/interleave.ts";
 import { peers, startPeer } from "./support/peers.ts";
 import { compare, type Sample, sample } from "./support/sample.ts";
 import { table } from "./support/table.ts";
-import { signToken } from "./support/token.ts";
+import { signToken, type Token } from "./support/token.ts";
 
 const inFlight = 100;
+
+/** How many times the processes are started anew. */
+const generations = 3;
 
 /** How many calls a second there have to be. */
 const goal = 10_000;
@@ -35,8 +39,16 @@ export const orderService: Bench<Result> = {
   report,
 };
 
-async function measure({ rounds, sliceMs, warmUpMs }: Plan): Promise<Result> {
+async function measure(plan: Plan): Promise<Result> {
   await using token = await signToken();
+  console.log("order-service");
+  return { pairs: await inGenerations(generations, plan, (each) => measurePairs(token, each)) };
+}
+
+async function measurePairs(
+  token: Token,
+  { rounds, sliceMs, warmUpMs }: Plan,
+): Promise<Result["pairs"]> {
   await using stack = new AsyncDisposableStack();
   const running = new Map<ClientName, RunningClient>();
   for (const name of clientNames) {
@@ -52,13 +64,11 @@ async function measure({ rounds, sliceMs, warmUpMs }: Plan): Promise<Result> {
       await started.run({ inFlight, forMs: warmUpMs, isWarmUp });
     }
   }
-  console.log("order-service");
-  const pairs = await interleave(clientNames, rounds, async (name) => {
+  return await interleave(clientNames, rounds, async (name) => {
     const started = running.get(name);
     if (started === undefined) throw new Error(`${name} is not running`);
     return started.run({ inFlight, forMs: sliceMs });
   });
-  return { pairs };
 }
 
 function report({ pairs }: Result): Report {

@@ -3,19 +3,23 @@ import { z } from "zod";
 import { atLeast, type Bench, type Goal, type Plan, type Report } from "./support/bench.ts";
 import { number, spreadText, whole } from "./support/format.ts";
 import { barChart } from "./support/chart.ts";
+import { inGenerations } from "./support/generations.ts";
 import { type Generator, startGenerator } from "./support/generator.ts";
 import { interleave } from "./support/interleave.ts";
 import { peerNames, type PeerName, peers, type RunningPeer, startPeer } from "./support/peers.ts";
 import { compare, type Sample, sample } from "./support/sample.ts";
 import { measureServer, measureUnary, unaryGenerator } from "./support/server-load.ts";
 import { table } from "./support/table.ts";
-import { signToken } from "./support/token.ts";
+import { signToken, type Token } from "./support/token.ts";
 import { type Kind, kinds, messagesOf, messagesPerCall } from "./support/work.ts";
 
 /** How many calls there are at a time. */
 const inFlightOf: Readonly<Record<Kind, number>> = {
   ...{ unary: 100, serverStream: 16, clientStream: 16, bidi: 16 },
 };
+
+/** How many times the servers are started anew for unary calls. */
+const generations = 3;
 
 /** On how many connections unary calls are, but for HTTP/1.1. Each other call has one: two would share its window. */
 const unaryConnections = 4;
@@ -69,37 +73,65 @@ export const servers: Bench<Result> = {
 
 async function measure(plan: Plan): Promise<Result> {
   await using token = await signToken();
+  await using generator = startGenerator();
+  // By streams, servers differ too much for luck to matter.
+  const unary = await inGenerations(generations, plan, async (each) => {
+    await using running = await startServers(token);
+    return await measureKind("unary", running, generator, each);
+  });
+  await using running = await startServers(token);
+  return {
+    kinds: {
+      unary,
+      serverStream: await measureKind("serverStream", running, generator, plan),
+      clientStream: await measureKind("clientStream", running, generator, plan),
+      bidi: await measureKind("bidi", running, generator, plan),
+    },
+  };
+}
+
+/** The servers while they run. */
+interface Servers extends AsyncDisposable {
+  readonly of: (name: Name) => RunningPeer;
+}
+
+async function startServers(token: Token): Promise<Servers> {
   await using stack = new AsyncDisposableStack();
-  const generator = stack.use(startGenerator());
   const running = new Map<Name, RunningPeer>();
   for (const name of names) {
     const options = { isEncoded: name === "ours-encoded", isTraced: name !== "ours-untraced" };
     const peer = await startPeer(peerNameOf(name), token, options);
     running.set(name, stack.use(peer));
   }
-  const peerOf = (name: Name): RunningPeer => {
-    const peer = running.get(name);
-    if (peer === undefined) throw new Error(`${name} is not running`);
-    return peer;
+  const started = stack.move();
+  return {
+    of(name) {
+      const peer = running.get(name);
+      if (peer === undefined) throw new Error(`${name} is not running`);
+      return peer;
+    },
+    [Symbol.asyncDispose]: () => started.disposeAsync(),
   };
-  const found: Partial<Record<Kind, ByName>> = {};
-  for (const kind of kinds) {
-    console.log(`servers: ${kind}`);
-    const expected = new Map<Name, number>();
-    for (const name of namesOf(kind)) {
-      const peer = peerOf(name);
-      const work = workOf(peer, kind, plan.warmUpMs);
-      await measureServer(peer, generator, { ...work, call: peer.warmUpCallOf(kind) });
-      const { perSecond } = await measureServer(peer, generator, work, messagesOf(kind));
-      expected.set(name, perSecond);
-    }
-    found[kind] = await interleave(namesOf(kind), plan.rounds, (name) =>
-      turn(peerOf(name), generator, kind, plan, expected.get(name) ?? 1),
-    );
+}
+
+async function measureKind(
+  kind: Kind,
+  running: Servers,
+  generator: Generator,
+  plan: Plan,
+): Promise<Record<Name, Sample[]>> {
+  console.log(`servers: ${kind}`);
+  const expected = new Map<Name, number>();
+  for (const name of namesOf(kind)) {
+    const peer = running.of(name);
+    const work = workOf(peer, kind, plan.warmUpMs);
+    await measureServer(peer, generator, { ...work, call: peer.warmUpCallOf(kind) });
+    const { perSecond } = await measureServer(peer, generator, work, messagesOf(kind));
+    expected.set(name, perSecond);
   }
-  const { unary, serverStream, clientStream, bidi } = found;
-  if (!unary || !serverStream || !clientStream || !bidi) throw new Error("a kind is missing");
-  return { kinds: { unary, serverStream, clientStream, bidi } };
+  return interleave(namesOf(kind), plan.rounds, (name) =>
+    turn(running.of(name), generator, kind, plan, expected.get(name) ?? 1),
+  );
 }
 
 function turn(

@@ -13,6 +13,7 @@ import {
   type Encoded,
   encoded,
   implement,
+  runMain,
   serve,
   serveMetrics,
 } from "@org/kit";
@@ -85,13 +86,15 @@ const others = Array.from({ length: Number(more) }, (_, index) =>
   ),
 );
 
-await traceCalls(logger);
-await serveMetrics({ logger });
-const server = await serve({
-  services: [products, users, ...others],
-  logger,
-  ...(keysFile !== "" && {
-    authenticate: authenticateByJwt({ issuer, audience, keys: { file: keysFile }, logger }),
-  }),
+await runMain(async () => {
+  await traceCalls(logger);
+  await serveMetrics({ logger });
+  const server = await serve({
+    services: [products, users, ...others],
+    logger,
+    ...(keysFile !== "" && {
+      authenticate: authenticateByJwt({ issuer, audience, keys: { file: keysFile }, logger }),
+    }),
+  });
+  announce(server.port);
 });
-announce(server.port);

@@ -1,6 +1,6 @@
 /** A server for policy-cost.ts: `enforced` has what the contract says of GetProduct, `bare` has nothing of it. */
 import { Product, ProductServiceDefinition } from "@org/contracts/product/v1";
-import { createLogger, implement, serve } from "@org/kit";
+import { createLogger, implement, runMain, serve } from "@org/kit";
 
 const { name, requestType, requestStream, responseType, responseStream, policy, check } =
   ProductServiceDefinition.methods.getProduct;
@@ -19,18 +19,20 @@ const product = Product.fromPartial({
 const handlers = { getProduct: () => Promise.resolve(product) };
 const isEnforced = process.argv[2] === "enforced";
 const principal = { subject: "bench", scopes: new Set(["products.read"]) };
-const server = await serve({
-  services: [
-    isEnforced
-      ? implement({ fullName, methods: { getProduct: { ...bare, policy, check } } }, handlers)
-      : implement({ fullName, methods: { getProduct: bare } }, handlers),
-  ],
-  ...(isEnforced && { authenticate: () => principal }),
-  logger: createLogger({ name: "bench", level: "silent" }),
-});
 
-process.on("message", () => {
-  const { user, system } = process.cpuUsage();
-  process.send?.(user + system);
+await runMain(async () => {
+  const server = await serve({
+    services: [
+      isEnforced
+        ? implement({ fullName, methods: { getProduct: { ...bare, policy, check } } }, handlers)
+        : implement({ fullName, methods: { getProduct: bare } }, handlers),
+    ],
+    ...(isEnforced && { authenticate: () => principal }),
+    logger: createLogger({ name: "bench", level: "silent" }),
+  });
+  process.on("message", () => {
+    const { user, system } = process.cpuUsage();
+    process.send?.(user + system);
+  });
+  process.send?.(server.port);
 });
-process.send?.(server.port);
