@@ -4,6 +4,7 @@ import { atMost, type Bench, type Plan, type Report } from "./support/bench.ts";
 import { number } from "./support/format.ts";
 import { lineChart } from "./support/chart.ts";
 import { type Generator, startGenerator } from "./support/generator.ts";
+import { inGenerations } from "./support/generations.ts";
 import { interleave } from "./support/interleave.ts";
 import { type RunningPeer, startPeer } from "./support/peers.ts";
 import { compare, type Sample, sample } from "./support/sample.ts";
@@ -15,6 +16,12 @@ import { signToken } from "./support/token.ts";
 const methods = ["0", "10", "100", "1000"] as const;
 const connections = ["0", "10", "100", "900"] as const;
 
+/** How many times the servers are started anew. */
+const generations = 3;
+
+/** A difference of some per cent is less than what one collection of garbage makes in a round. */
+const minRounds = 15;
+
 interface Result {
   readonly methods: Record<(typeof methods)[number], Sample[]>;
   readonly connections: Record<(typeof connections)[number], Sample[]>;
@@ -23,6 +30,7 @@ interface Result {
 export const methodsAndConnections: Bench<Result> = {
   name: "methods-and-connections",
   isQuick: false,
+  ownPlan: (plan) => ({ ...plan, rounds: Math.max(plan.rounds, minRounds) }),
   packages: ["@grpc/grpc-js"],
   result: z.object({
     methods: z.record(z.enum(methods), z.array(sample)),
@@ -34,27 +42,30 @@ export const methodsAndConnections: Bench<Result> = {
 
 async function measure(plan: Plan): Promise<Result> {
   await using token = await signToken();
-  await using stack = new AsyncDisposableStack();
-  const generator = stack.use(startGenerator());
-  const byMethods = new Map<string, RunningPeer>();
-  for (const more of methods) {
-    const peer = stack.use(await startPeer("ours", token, { moreMethods: Number(more) }));
-    byMethods.set(more, peer);
-    await turn(peer, generator, plan.warmUpMs);
-  }
-  const peerOf = (more: string): RunningPeer => {
-    const peer = byMethods.get(more);
-    if (peer === undefined) throw new Error(`there is no server with ${more} methods`);
-    return peer;
-  };
+  await using generator = startGenerator();
   console.log("methods-and-connections: methods");
-  const ofMethods = await interleave(methods, plan.rounds, (more) =>
-    turn(peerOf(more), generator, plan.sliceMs),
-  );
+  const ofMethods = await inGenerations(generations, plan, async (each) => {
+    await using stack = new AsyncDisposableStack();
+    const byMethods = new Map<string, RunningPeer>();
+    for (const more of methods) {
+      const peer = await startPeer("ours", token, { moreMethods: Number(more) });
+      byMethods.set(more, stack.use(peer));
+      await turn(peer, generator, each.warmUpMs);
+    }
+    return await interleave(methods, each.rounds, (more) => {
+      const peer = byMethods.get(more);
+      if (peer === undefined) throw new Error(`there is no server with ${more} methods`);
+      return turn(peer, generator, each.sliceMs);
+    });
+  });
   console.log("methods-and-connections: connections");
-  const ofConnections = await interleave(connections, plan.rounds, (more) =>
-    turn(peerOf("0"), generator, plan.sliceMs, Number(more)),
-  );
+  const ofConnections = await inGenerations(generations, plan, async (each) => {
+    await using peer = await startPeer("ours", token);
+    await turn(peer, generator, each.warmUpMs);
+    return await interleave(connections, each.rounds, (more) =>
+      turn(peer, generator, each.sliceMs, Number(more)),
+    );
+  });
   return { methods: ofMethods, connections: ofConnections };
 }
 
