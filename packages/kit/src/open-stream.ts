@@ -1,7 +1,7 @@
 import { AsyncResource } from "node:async_hooks";
 import type { ClientHttp2Session, ClientHttp2Stream } from "node:http2";
 
-type BindArguments = [fn: () => unknown, thisArg?: unknown];
+type BindArguments = [fn: (...args: unknown[]) => unknown, thisArg?: unknown];
 
 let isOpening = false;
 let isPrepared = false;
@@ -35,7 +35,8 @@ function prepare(): void {
 
   function bindUnlessOpening(this: AsyncResource, ...args: BindArguments): unknown {
     if (!isOpening) return Reflect.apply(bind, this, args);
-    // Nobody has this function but Node.js, which calls it without arguments once the session is connected.
+    // The request binds once; whoever else binds while it is made is told of it by a diagnostics channel.
+    isOpening = false;
     const [connected] = args;
     return () => this.runInAsyncScope(connected);
   }

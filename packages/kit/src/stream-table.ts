@@ -1,8 +1,8 @@
 import type { Http2Session, Http2Stream } from "node:http2";
 import { types } from "node:util";
 
-/** How many places there are at first. */
-const firstPlaces = 16;
+/** How many places there are at first: two to the power of that. */
+const firstBits = 4;
 
 /** A stream, as a link of the list of those that have the same place. */
 interface Entry {
@@ -16,7 +16,8 @@ interface Entry {
  * {@link useStreamTable}.
  */
 export class StreamTable {
-  #places: (Entry | undefined)[] = emptyPlaces(firstPlaces);
+  #bits = firstBits;
+  #places: (Entry | undefined)[] = emptyPlaces(firstBits);
   #size = 0;
 
   /** How many there are. */
@@ -60,9 +61,9 @@ export class StreamTable {
     for (const { stream, id } of this.#entries()) each(stream, id);
   }
 
-  /** The numbers of a client's streams are odd, those of a server's even, and each is the next one. */
+  /** Spread by the golden ratio, so that a client that leaves numbers out has not all its streams in one place. */
   #placeOf(id: number): number {
-    return (id >>> 1) & (this.#places.length - 1);
+    return Math.imul(id, 0x9e3779b1) >>> (32 - this.#bits);
   }
 
   #put(entry: Entry): void {
@@ -73,7 +74,8 @@ export class StreamTable {
 
   #grow(): void {
     const entries = this.#entries();
-    this.#places = emptyPlaces(2 * this.#places.length);
+    this.#bits += 1;
+    this.#places = emptyPlaces(this.#bits);
     for (const entry of entries) this.#put(entry);
   }
 
@@ -86,8 +88,8 @@ export class StreamTable {
   }
 }
 
-function emptyPlaces(count: number): (Entry | undefined)[] {
-  return Array.from({ length: count }, () => undefined);
+function emptyPlaces(bits: number): (Entry | undefined)[] {
+  return Array.from({ length: 2 ** bits }, () => undefined);
 }
 
 /**

@@ -1,4 +1,5 @@
 import { AsyncLocalStorage, AsyncResource } from "node:async_hooks";
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { once } from "node:events";
 import { connect, createServer, type IncomingHttpHeaders } from "node:http2";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
@@ -60,6 +61,19 @@ test("a request that cannot be made is no reason to bind differently from then o
   expect(Object.getOwnPropertyDescriptor(bound, "asyncResource")).toBeDefined();
   client.destroy();
   await once(client, "close");
+});
+
+test("what is bound by whoever is told of a stream is bound as ever", () => {
+  const client = connect(`http://127.0.0.1:${port}`);
+  const sums: number[] = [];
+  const bindOne = (): void => {
+    sums.push(AsyncResource.bind((one: number, another: number) => one + another)(1, 2));
+  };
+  subscribe("http2.client.stream.created", bindOne);
+  openStream(client, headers).on("error", () => undefined);
+  unsubscribe("http2.client.stream.created", bindOne);
+  client.destroy();
+  expect(sums).toEqual([3]);
 });
 
 test("whoever else binds functions has what Node.js makes of it", () => {

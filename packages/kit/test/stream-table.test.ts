@@ -64,7 +64,8 @@ test("has what a map has, however streams come and go", async () => {
   if (stream === undefined) throw new Error("it was not opened");
   const table = new StreamTable();
   const map = new Map<number, Http2Stream>();
-  for (let id = 1; id < 4_000; id += 1) {
+  // Not each number, as some clients leave many out.
+  for (let id = 1; id < 4_000; id += id < 3_000 ? 1 : 64) {
     table.set(id, stream);
     map.set(id, stream);
     // Some go at once, some later, and one in fifty never.
