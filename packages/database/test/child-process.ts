@@ -50,11 +50,15 @@ export function startChild(module: string, args: readonly string[] = []): Child 
   };
 }
 
+/** Resolves once it is gone and all that it has sent is here, which may come after its end. */
 function exitOf(child: ChildProcess): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   child.once("error", reject);
-  child.once("exit", () => {
-    resolve();
-  });
+  let left = 2;
+  const gone = (): void => {
+    left -= 1;
+    if (left === 0) resolve();
+  };
+  child.once("exit", gone).once("disconnect", gone);
   return promise;
 }
