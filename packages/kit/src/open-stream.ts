@@ -1,10 +1,15 @@
 import { AsyncResource } from "node:async_hooks";
 import type { ClientHttp2Session, ClientHttp2Stream } from "node:http2";
 
-type BindArguments = [fn: (...args: unknown[]) => unknown, thisArg?: unknown];
+type AnyFunction = (this: unknown, ...args: unknown[]) => unknown;
 
-let isOpening = false;
-let isPrepared = false;
+/** Whether a stream is being opened, for all copies of this module that a process may have. */
+interface Opening {
+  isUnderWay: boolean;
+}
+
+const key = Symbol.for("@org/kit/open-stream");
+let opening: Opening | undefined;
 
 /**
  * Opens a stream on a session of a client: `session.request(headers)`, for less. Node.js (24.21) binds each request to
@@ -18,26 +23,41 @@ export function openStream(
   session: ClientHttp2Session,
   headers: readonly string[],
 ): ClientHttp2Stream {
-  if (!isPrepared) prepare();
-  isOpening = true;
+  opening ??= prepare();
+  opening.isUnderWay = true;
   try {
     return session.request(headers);
   } finally {
-    isOpening = false;
+    opening.isUnderWay = false;
   }
 }
 
-function prepare(): void {
-  isPrepared = true;
+function prepare(): Opening {
+  const known: unknown = Reflect.get(AsyncResource, key);
+  if (isOpening(known)) return known;
+  const own = { isUnderWay: false };
+  Reflect.set(AsyncResource, key, own);
   // oxlint-disable-next-line typescript/unbound-method -- It is called with the `this` of whoever calls it.
   const { bind } = AsyncResource.prototype;
   Reflect.set(AsyncResource.prototype, "bind", bindUnlessOpening);
+  return own;
 
-  function bindUnlessOpening(this: AsyncResource, ...args: BindArguments): unknown {
-    if (!isOpening) return Reflect.apply(bind, this, args);
-    // The request binds once; whoever else binds while it is made is told of it by a diagnostics channel.
-    isOpening = false;
-    const [connected] = args;
-    return () => this.runInAsyncScope(connected);
+  function bindUnlessOpening(
+    this: AsyncResource,
+    ...args: [fn: AnyFunction, thisArg?: unknown]
+  ): unknown {
+    if (!own.isUnderWay || args.length > 1) return Reflect.apply(bind, this, args);
+    // The request binds once. Should anybody bind before it, theirs does what it is to do as well.
+    own.isUnderWay = false;
+    const [fn] = args;
+    const run = (self: unknown, rest: unknown[]): unknown =>
+      this.runInAsyncScope(fn, self, ...rest);
+    return function (this: unknown, ...rest: unknown[]) {
+      return run(this, rest);
+    };
   }
+}
+
+function isOpening(value: unknown): value is Opening {
+  return typeof value === "object" && value !== null && "isUnderWay" in value;
 }

@@ -56,12 +56,13 @@ export class StreamTable {
     return true;
   }
 
-  /** Calls a function with all that are there now; it may remove them. */
+  /** Calls a function with all that are there now, the oldest first; it may remove them. */
   forEach(each: (stream: Http2Stream, id: number) => void): void {
-    for (const { stream, id } of this.#entries()) each(stream, id);
+    const entries = this.#entries().toSorted((one, another) => one.id - another.id);
+    for (const { stream, id } of entries) each(stream, id);
   }
 
-  /** Spread by the golden ratio, so that a client that leaves numbers out has not all its streams in one place. */
+  /** Spread by the golden ratio: a client may leave numbers out. */
   #placeOf(id: number): number {
     return Math.imul(id, 0x9e3779b1) >>> (32 - this.#bits);
   }

@@ -2,7 +2,7 @@ import { AsyncLocalStorage, AsyncResource } from "node:async_hooks";
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { once } from "node:events";
 import { connect, createServer, type IncomingHttpHeaders } from "node:http2";
-import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import { openStream } from "../src/open-stream.ts";
 
 const server = createServer();
@@ -74,6 +74,34 @@ test("what is bound by whoever is told of a stream is bound as ever", () => {
   unsubscribe("http2.client.stream.created", bindOne);
   client.destroy();
   expect(sums).toEqual([3]);
+});
+
+test("what is bound before the request's own does what it is to do", () => {
+  const client = connect(`http://127.0.0.1:${port}`);
+  const request = client.request.bind(client);
+  let found: unknown[] = [];
+  client.request = (...args: Parameters<typeof request>) => {
+    const bound = AsyncResource.bind(function (this: unknown, ...rest: number[]) {
+      found = [this, ...rest];
+    });
+    bound.call(client, 1, 2);
+    return request(...args);
+  };
+  openStream(client, headers).on("error", () => undefined);
+  client.destroy();
+  expect(found).toEqual([client, 1, 2]);
+});
+
+test("is there once, however many copies there are", async () => {
+  const client = connect(`http://127.0.0.1:${port}`);
+  openStream(client, headers).on("error", () => undefined);
+  const before: unknown = Reflect.get(AsyncResource.prototype, "bind");
+  jest.resetModules();
+  const { openStream: another } = await import("../src/open-stream.ts");
+  expect(another).not.toBe(openStream);
+  another(client, headers).on("error", () => undefined);
+  client.destroy();
+  expect(Reflect.get(AsyncResource.prototype, "bind")).toBe(before);
 });
 
 test("whoever else binds functions has what Node.js makes of it", () => {

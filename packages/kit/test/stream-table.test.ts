@@ -102,13 +102,19 @@ test("holds the open streams of both ends, and no others", async () => {
   client.destroy();
 });
 
-test("a session that is destroyed ends all its streams", async () => {
+test("a session that is destroyed ends all its streams, the oldest first", async () => {
   const { client } = await connected();
   const opened = await openStreams(client, 40);
-  const closed = opened.map((stream) => once(stream, "close"));
+  const ended: number[] = [];
+  const closed = opened.map(async (stream) => {
+    const { id = 0 } = stream;
+    await once(stream, "close");
+    ended.push(id);
+  });
   client.destroy();
   await Promise.all(closed);
-  expect(opened.every(({ destroyed }) => destroyed)).toBe(true);
+  expect(ended).toHaveLength(40);
+  expect(ended).toEqual(ended.toSorted((one, another) => one - another));
 });
 
 test("a session that is closed waits for its last stream", async () => {
