@@ -1,5 +1,5 @@
 /**
- * Runs benches, one after the other, and writes their figures into docs/performance.md: those of a few minutes
+ * Runs benches, one after the other, and writes their figures into docs/performance.md: the quick ones
  * (`pnpm bench`), all with more rounds (`pnpm bench full`), or those that are named (`pnpm bench latency`).
  */
 import { bytes } from "./bytes.ts";

@@ -1,32 +1,28 @@
 import { AsyncLocalStorage, AsyncResource } from "node:async_hooks";
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { once } from "node:events";
-import { connect, createServer, type IncomingHttpHeaders } from "node:http2";
+import { connect, type IncomingHttpHeaders } from "node:http2";
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import { openStream } from "../src/open-stream.ts";
+import { type RunningHttp2Server, startHttp2Server } from "./http2-server.ts";
 
-const server = createServer();
-let port = 0;
-server.on("stream", (stream) => {
-  stream.respond({ ":status": 204 }, { endStream: true });
-});
+let running: RunningHttp2Server;
 
 beforeAll(async () => {
-  await once(server.listen(0, "127.0.0.1"), "listening");
-  const address = server.address();
-  if (typeof address === "object" && address !== null) ({ port } = address);
+  running = await startHttp2Server();
+  running.server.on("stream", (stream) => {
+    stream.respond({ ":status": 204 }, { endStream: true });
+  });
 });
 
 afterAll(async () => {
-  const closed = once(server, "close");
-  server.close();
-  await closed;
+  await running[Symbol.asyncDispose]();
 });
 
 const headers = [":path", "/", ":method", "GET"];
 
 test("opens a stream, before its session is connected and afterwards", async () => {
-  const client = connect(`http://127.0.0.1:${port}`);
+  const client = connect(running.url);
   for (let round = 0; round < 2; round += 1) {
     const stream = openStream(client, headers);
     stream.resume();
@@ -38,7 +34,7 @@ test("opens a stream, before its session is connected and afterwards", async () 
 });
 
 test("what comes of a stream is known to belong to where it was opened", async () => {
-  const client = connect(`http://127.0.0.1:${port}`);
+  const client = connect(running.url);
   const storage = new AsyncLocalStorage<string>();
   const ready = Promise.withResolvers<string | undefined>();
   storage.run("here", () => {
@@ -53,7 +49,7 @@ test("what comes of a stream is known to belong to where it was opened", async (
 });
 
 test("a request that cannot be made is no reason to bind differently from then on", async () => {
-  const client = connect(`http://127.0.0.1:${port}`);
+  const client = connect(running.url);
   expect(() => openStream(client, [...headers, "connection", "close"])).toThrow(/connection/iu);
   const bound = new AsyncResource("test").bind((one: number, another: number) => one + another);
   expect(bound(1, 2)).toBe(3);
@@ -64,7 +60,7 @@ test("a request that cannot be made is no reason to bind differently from then o
 });
 
 test("what is bound by whoever is told of a stream is bound as ever", () => {
-  const client = connect(`http://127.0.0.1:${port}`);
+  const client = connect(running.url);
   const sums: number[] = [];
   const bindOne = (): void => {
     sums.push(AsyncResource.bind((one: number, another: number) => one + another)(1, 2));
@@ -77,7 +73,7 @@ test("what is bound by whoever is told of a stream is bound as ever", () => {
 });
 
 test("what is bound before the request's own does what it is to do", () => {
-  const client = connect(`http://127.0.0.1:${port}`);
+  const client = connect(running.url);
   const request = client.request.bind(client);
   let found: unknown[] = [];
   client.request = (...args: Parameters<typeof request>) => {
@@ -93,7 +89,7 @@ test("what is bound before the request's own does what it is to do", () => {
 });
 
 test("is there once, however many copies there are", async () => {
-  const client = connect(`http://127.0.0.1:${port}`);
+  const client = connect(running.url);
   openStream(client, headers).on("error", () => undefined);
   const before: unknown = Reflect.get(AsyncResource.prototype, "bind");
   jest.resetModules();

@@ -2,7 +2,6 @@ import { once } from "node:events";
 import {
   type ClientHttp2Session,
   connect,
-  createServer,
   type Http2Session,
   type Http2Stream,
   type ServerHttp2Session,
@@ -10,27 +9,25 @@ import {
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { openStream } from "../src/open-stream.ts";
 import { StreamTable, useStreamTable } from "../src/stream-table.ts";
+import { type RunningHttp2Server, startHttp2Server } from "./http2-server.ts";
 
-const server = createServer();
-let port = 0;
+let running: RunningHttp2Server;
+let server: RunningHttp2Server["server"];
 
 beforeAll(async () => {
-  await once(server.listen(0, "127.0.0.1"), "listening");
-  const address = server.address();
-  if (typeof address === "object" && address !== null) ({ port } = address);
+  running = await startHttp2Server();
+  ({ server } = running);
 });
 
 afterAll(async () => {
-  const closed = once(server, "close");
-  server.close();
-  await closed;
+  await running[Symbol.asyncDispose]();
 });
 
 /** Both ends of a connection, which keep their streams in tables. */
 async function connected(): Promise<{ client: ClientHttp2Session; other: ServerHttp2Session }> {
   const accepted = Promise.withResolvers<ServerHttp2Session>();
   server.once("session", accepted.resolve);
-  const client = connect(`http://127.0.0.1:${port}`);
+  const client = connect(running.url);
   const other = await accepted.promise;
   for (const session of [client, other]) useStreamTable(session);
   return { client, other };
@@ -134,7 +131,7 @@ test("a session that is closed waits for its last stream", async () => {
 test("a session that has streams already keeps what it has them in", async () => {
   const accepted = Promise.withResolvers<ServerHttp2Session>();
   server.once("session", accepted.resolve);
-  const client = connect(`http://127.0.0.1:${port}`);
+  const client = connect(running.url);
   await accepted.promise;
   await openStreams(client, 1);
   useStreamTable(client);
