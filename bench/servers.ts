@@ -6,11 +6,18 @@ import { barChart } from "./support/chart.ts";
 import { inGenerations } from "./support/generations.ts";
 import { type Generator, startGenerator } from "./support/generator.ts";
 import { interleave } from "./support/interleave.ts";
-import { peerNames, type PeerName, peers, type RunningPeer, startPeer } from "./support/peers.ts";
+import {
+  type RunningServers,
+  type ServerName,
+  serverNames,
+  startServers,
+  titleOf,
+} from "./support/measured-servers.ts";
+import { peerNames, type PeerName, peers, type RunningPeer } from "./support/peers.ts";
 import { compare, type Sample, sample } from "./support/sample.ts";
 import { measureServer, measureUnary, unaryGenerator } from "./support/server-load.ts";
 import { table } from "./support/table.ts";
-import { signToken, type Token } from "./support/token.ts";
+import { signToken } from "./support/token.ts";
 import { type Kind, kinds, messagesOf, messagesPerCall } from "./support/work.ts";
 
 /** How many calls there are at a time. */
@@ -24,43 +31,20 @@ const generations = 3;
 /** On how many connections unary calls are, but for HTTP/1.1. Each other call has one: two would share its window. */
 const unaryConnections = 4;
 
-/**
- * The servers; ours without traces; and with answers that are encoded only once: a server that has a cache keeps them so.
- */
-const names = [
-  "ours",
-  "ours-untraced",
-  "ours-encoded",
-  "grpc-js",
-  "nice-grpc",
-  "connect-node",
-  "nestjs",
-  "fastify",
-  "http2",
-] as const;
-type Name = (typeof names)[number];
-
 /** Where there are answers to keep, and where a trace has a call only, and not a thousand messages. */
-function namesOf(kind: Kind): readonly Name[] {
-  if (kind === "unary") return names;
-  return kind === "serverStream" ? names.filter((name) => name !== "ours-untraced") : peerNames;
+function namesOf(kind: Kind): readonly ServerName[] {
+  if (kind === "unary") return serverNames;
+  return kind === "serverStream"
+    ? serverNames.filter((name) => name !== "ours-untraced")
+    : peerNames;
 }
 
-function titleOf(name: Name): string {
-  if (name === "ours-untraced") return "ours, full, without traces";
-  return name === "ours-encoded" ? "ours, answers kept encoded" : peers[name].title;
-}
-
-function peerNameOf(name: Name): PeerName {
-  return name === "ours-untraced" || name === "ours-encoded" ? "ours" : name;
-}
-
-type ByName = Partial<Record<Name, Sample[]>>;
+type ByName = Partial<Record<ServerName, Sample[]>>;
 interface Result {
   readonly kinds: Record<Kind, ByName>;
 }
 
-const byName = z.partialRecord(z.enum(names), z.array(sample));
+const byName = z.partialRecord(z.enum(serverNames), z.array(sample));
 
 export const servers: Bench<Result> = {
   name: "servers",
@@ -90,38 +74,14 @@ async function measure(plan: Plan): Promise<Result> {
   };
 }
 
-/** The servers while they run. */
-interface Servers extends AsyncDisposable {
-  readonly of: (name: Name) => RunningPeer;
-}
-
-async function startServers(token: Token): Promise<Servers> {
-  await using stack = new AsyncDisposableStack();
-  const running = new Map<Name, RunningPeer>();
-  for (const name of names) {
-    const options = { isEncoded: name === "ours-encoded", isTraced: name !== "ours-untraced" };
-    const peer = await startPeer(peerNameOf(name), token, options);
-    running.set(name, stack.use(peer));
-  }
-  const started = stack.move();
-  return {
-    of(name) {
-      const peer = running.get(name);
-      if (peer === undefined) throw new Error(`${name} is not running`);
-      return peer;
-    },
-    [Symbol.asyncDispose]: () => started.disposeAsync(),
-  };
-}
-
 async function measureKind(
   kind: Kind,
-  running: Servers,
+  running: RunningServers,
   generator: Generator,
   plan: Plan,
-): Promise<Record<Name, Sample[]>> {
+): Promise<Record<ServerName, Sample[]>> {
   console.log(`servers: ${kind}`);
-  const expected = new Map<Name, number>();
+  const expected = new Map<ServerName, number>();
   for (const name of namesOf(kind)) {
     const peer = running.of(name);
     const work = workOf(peer, kind, plan.warmUpMs);
